@@ -1,0 +1,1 @@
+"""The embedded charts, under real Helm."""

@@ -1,0 +1,51 @@
+"""Helm's own engine in this process: what a chart sees of a values file, and what it renders.
+
+`helm_python` is Helm's Go code behind a C interface, so a rendering takes a millisecond and needs no `helm` on PATH.
+"""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import helm_python
+
+_PROBE = "values-probe"
+
+
+def values_through_helm(values_yaml: bytes) -> dict[str, Any]:
+    """What `{{ .Values | toJson }}` prints for a values file of these bytes.
+
+    Go reads the file and Go writes the JSON; no Python stands between the two. Helm drops a top-level key whose value
+    is null and holds every number as a float64; `global` is Helm's own key.
+    """
+    archive = _archive(
+        {
+            "Chart.yaml": f"apiVersion: v2\nname: {_PROBE}\nversion: 0.1.0\n".encode(),
+            "values.yaml": values_yaml,
+            "templates/values.json": b"{{ .Values | toJson }}",
+        }
+    )
+    with helm_python.Chart.load_archive(archive) as chart:
+        rendered = chart.render(name=_PROBE)
+    values: dict[str, Any] = json.loads(rendered[f"{_PROBE}/templates/values.json"])
+    return values
+
+
+def render(chart: Path, values_yaml: bytes, *, release: str, namespace: str) -> dict[str, str]:
+    """The manifests of the chart in the folder `chart` by template path, `values_yaml` read as `helm -f` reads it."""
+    values = helm_python.values_from_yaml(values_yaml.decode())
+    with helm_python.Chart.load(chart) as loaded:
+        return loaded.render(values, name=release, namespace=namespace)
+
+
+def _archive(files: dict[str, bytes]) -> bytes:
+    """A chart archive of `files`, held in memory."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"{_PROBE}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
