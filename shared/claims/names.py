@@ -1,0 +1,60 @@
+"""Names, their bounds, and the names that are made of them.
+
+Whatever becomes a path, a release or a label is a DNS-1123 label. The schema checks it, and the model checks it again,
+because a function also reads claims from Git, where no API server stood at the door.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+MAX_LABEL: Final = 63
+MAX_COMBINED_NAME: Final = 53
+"""Helm's bound of a release name, and so the bound of `<env>-<application>` and `<env>-platform-<service>`."""
+
+MAX_CLUSTERS: Final = 20
+MAX_ENVIRONMENTS: Final = 500
+"""Of one cluster type."""
+MAX_APPLICATIONS: Final = 200
+MAX_SERVICES: Final = 100
+MAX_BINDINGS: Final = 32
+
+PLATFORM_PREFIX: Final = "platform-"
+"""What stands between environment and service in a service's release; no application's name begins with it."""
+RESERVED_SERVICE: Final = "namespaces"
+"""The folder of an InfrastructureClaim beside the services."""
+
+DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+URL_PATTERN: Final = r"^https?://[^/?#@\s]+(/[^?#@\s]*)?$"
+ORGANIZATION_PATTERN: Final = r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$"
+TAG_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
+CHART_REPOSITORY_PATTERN: Final = r"^(oci://)?[A-Za-z0-9][A-Za-z0-9._:/-]*$"
+CHART_VERSION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9.+_-]*$"
+
+MENDS: Final = {
+    DNS_LABEL_PATTERN: "is not a DNS-1123 label: use lower case letters, digits and '-'",
+    URL_PATTERN: "is not an address: use http:// or https://, a host and no user, password or query",
+    ORGANIZATION_PATTERN: "is not a Gitea organization: use letters and digits with single '.', '_' or '-' between them",
+    TAG_PATTERN: "is not an image tag: use letters, digits, '_', '.' and '-', the first a letter, digit or '_'",
+    CHART_REPOSITORY_PATTERN: "is not an OCI repository: use oci://host/path without user or query",
+    CHART_VERSION_PATTERN: "is not a chart version: name one exactly, such as 1.2.3",
+}
+"""What a message says about a text that does not match: what it is not, and what would mend it."""
+
+DnsLabel = Annotated[str, Field(min_length=1, max_length=MAX_LABEL, pattern=DNS_LABEL_PATTERN)]
+Url = Annotated[str, Field(min_length=1, max_length=255, pattern=URL_PATTERN)]
+OrganizationName = Annotated[str, Field(min_length=1, max_length=40, pattern=ORGANIZATION_PATTERN)]
+ImageRepository = Annotated[str, Field(min_length=1, max_length=255)]
+ImageTag = Annotated[str, Field(min_length=1, max_length=128, pattern=TAG_PATTERN)]
+ChartRepository = Annotated[str, Field(min_length=1, max_length=255, pattern=CHART_REPOSITORY_PATTERN)]
+ChartVersion = Annotated[str, Field(min_length=1, max_length=128, pattern=CHART_VERSION_PATTERN)]
+
+
+def application_release(environment: str, application: str) -> str:
+    """The one name of an application: ArgoCD Application, Helm release and everything named after them."""
+    return f"{environment}-{application}"
+
+
+def service_release(environment: str, service: str) -> str:
+    """The one name of a platform service: ArgoCD Application, Helm release and everything named after them."""
+    return f"{environment}-{PLATFORM_PREFIX}{service}"

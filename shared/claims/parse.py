@@ -1,0 +1,101 @@
+"""A document from the API server, from Git or from a file, as a claim, or one line that says what is wrong with it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from shared.claims.application import ApplicationClaim
+from shared.claims.bootstrap import BootstrapClaim
+from shared.claims.meta import Claim
+from shared.claims.names import DNS_LABEL_PATTERN, MENDS
+from shared.claims.platform import PlatformClaim
+from shared.errors import InvalidClaim
+
+KINDS: Final[dict[str, type[Claim]]] = {
+    "BootstrapClaim": BootstrapClaim,
+    "ApplicationClaim": ApplicationClaim,
+    "PlatformClaim": PlatformClaim,
+}
+
+MAX_PROBLEMS: Final = 5
+MAX_QUOTED: Final = 63
+
+
+def parse(kind: str, document: Mapping[str, Any]) -> Claim:
+    """`document` as a claim of `kind`.
+
+    Raises `InvalidClaim` with a message of one line that names at most five fields at fault and how to mend each. It
+    quotes names only, shortened, and nothing from under `values`.
+    """
+    model = KINDS.get(kind)
+    if model is None:
+        raise InvalidClaim(f"kind: {_quoted(kind)} is none of {', '.join(KINDS)}")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        said = [f"{_path(detail['loc'])}: {_problem(detail)}" for detail in details[:MAX_PROBLEMS]]
+        if len(details) > MAX_PROBLEMS:
+            said.append(f"and {len(details) - MAX_PROBLEMS} more")
+        # The cause would carry the document, secrets and all, into a log.
+        raise InvalidClaim("; ".join(said)) from None
+
+
+def _quoted(text: str) -> str:
+    """`text` in quotes, without anything that could break the line, at most `MAX_QUOTED` characters of it."""
+    return json.dumps(
+        text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…", ensure_ascii=not text.isprintable()
+    )
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    """A location as kubectl writes it, `spec.applications[3].name`. What lies under `values` stays unnamed."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+            continue
+        name = part if len(part) <= MAX_QUOTED and part.isprintable() else _quoted(part)
+        path += f".{name}" if path else name
+        if part == "values":
+            break
+    return path or "the claim"
+
+
+def _problem(detail: ErrorDetails) -> str:
+    """What is wrong with one field, and what would mend it."""
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not a field here: remove it or correct its spelling"
+        case "string_type":
+            return "must be a string: put it in quotes"
+        case "string_pattern_mismatch":
+            return _mismatch(context["pattern"], detail["input"])
+        case "string_too_long":
+            return f"is longer than {context['max_length']} characters"
+        case "too_long":
+            return f"has more than {context['max_length']} items"
+        case "string_too_short" | "too_short":
+            return "must not be empty"
+        case "literal_error":
+            return f"must be {context['expected']}"
+        case "list_type":
+            return "must be a list"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a map"
+        case "rule" | "values":
+            return detail["msg"]
+        case other:
+            return f"is not valid ({other})"
+
+
+def _mismatch(pattern: str, given: object) -> str:
+    """Only a name is quoted: an address may carry a password."""
+    mend = MENDS.get(pattern, "does not match its pattern")
+    return f"{_quoted(str(given))} {mend}" if pattern == DNS_LABEL_PATTERN else mend
