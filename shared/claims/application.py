@@ -22,7 +22,7 @@ from shared.claims.parts import SpecModel
 from shared.claims.problems import Problem, refuse, repeated
 from shared.claims.rules import SET, map_list, validations
 from shared.claims.status import ApplicationStatus
-from shared.claims.values import Values, without_image
+from shared.claims.values import ApplicationValues
 
 _OCI_RULE = "source oci needs repository and version, and no other source takes them"
 
@@ -88,7 +88,7 @@ class Application(SpecModel):
     bindings: Annotated[list[DnsLabel], Field(max_length=MAX_BINDINGS, json_schema_extra=SET)] = Field(
         default=[], description="The platform services of the environment that the application uses, by name."
     )
-    values: Annotated[Values, without_image] = Field(
+    values: ApplicationValues = Field(
         default={},
         description="Helm values, any map. The image is no part of them: it has a field of its own.",
     )

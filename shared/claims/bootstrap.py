@@ -61,7 +61,7 @@ class BootstrapSpec(SpecModel):
         # '-' sorts before every other character of a label, so a name's extensions follow it directly.
         for shorter, longer in pairwise(sorted(places)):
             if longer.startswith(f"{shorter}-"):
-                said = f'"{longer}" begins with the environment "{shorter}" and \'-\': their applications\' names could meet'
+                said = f'"{longer}" begins with "{shorter}-", and "{shorter}" is an environment too: rename one'
                 yield Problem(places[longer], said)
 
 

@@ -31,9 +31,9 @@ class ObjectMeta(StatusModel):
     resourceVersion: str = ""
     creationTimestamp: str | None = None
     deletionTimestamp: str | None = None
-    annotations: Annotated[dict[str, str], absent_as(dict)] = {}
-    labels: Annotated[dict[str, str], absent_as(dict)] = {}
-    finalizers: Annotated[list[str], absent_as(list)] = []
+    annotations: Annotated[dict[str, str], absent_as(dict)] = Field(default_factory=dict)
+    labels: Annotated[dict[str, str], absent_as(dict)] = Field(default_factory=dict)
+    finalizers: Annotated[list[str], absent_as(list)] = Field(default_factory=list)
 
 
 class EnvironmentSpec(SpecModel):

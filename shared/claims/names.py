@@ -34,7 +34,7 @@ CHART_VERSION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9.+_-]*$"
 MENDS: Final = {
     DNS_LABEL_PATTERN: "is not a DNS-1123 label: use lower case letters, digits and '-'",
     URL_PATTERN: "is not an address: use http:// or https://, a host and no user, password or query",
-    ORGANIZATION_PATTERN: "is not a Gitea organization: use letters and digits with single '.', '_' or '-' between them",
+    ORGANIZATION_PATTERN: "is not a Gitea organization: use letters and digits, with a single '.', '_' or '-' between",
     TAG_PATTERN: "is not an image tag: use letters, digits, '_', '.' and '-', the first a letter, digit or '_'",
     CHART_REPOSITORY_PATTERN: "is not an OCI repository: use oci://host/path without user or query",
     CHART_VERSION_PATTERN: "is not a chart version: name one exactly, such as 1.2.3",

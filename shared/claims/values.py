@@ -3,59 +3,74 @@
 A message about them names neither key nor value, because a value may be a secret.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from shared.canonical import json_bytes
+
 MAX_DEPTH: Final = 20
+"""Maps and lists within each other, the values themselves being the first."""
 MAX_BYTES: Final = 256 * 1024
+"""As canonical JSON in UTF-8."""
+
+_ANY_MAP: Final[JsonDict] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_IMAGE_IS_ABSENT: Final[JsonDict] = {
+    # An API server's CEL sees no unknown field, so the one that is refused has to be known.
+    "properties": {"image": {**_ANY_MAP, "description": "Refused: the application's own image stands beside values."}},
+    "x-kubernetes-validations": [
+        {
+            "rule": "!has(self.image)",
+            "message": "values.image is refused: use image beside values",
+            "fieldPath": ".image",
+        }
+    ],
+}
 
 
-def _plain(node: object, depth: int) -> None:
-    """Refuse what JSON cannot hold, and what is nested deeper than `MAX_DEPTH` maps and lists."""
-    if isinstance(node, dict | list):
-        if depth > MAX_DEPTH:
-            raise PydanticCustomError("values", "are nested deeper than {limit} levels", {"limit": MAX_DEPTH})
-        if isinstance(node, dict) and not all(isinstance(key, str) for key in node):
-            raise PydanticCustomError("values", "hold a key that is not a string: put it in quotes")
-        for child in node.values() if isinstance(node, dict) else node:
-            _plain(child, depth + 1)
-    elif not (node is None or isinstance(node, str | bool | int | float)):
-        raise PydanticCustomError(
-            "values", "hold a {type}, which JSON does not know: put it in quotes", {"type": type(node).__name__}
-        )
+def _depth(node: object) -> int:
+    """Levels of maps and lists in `node`; counts no further than one above `MAX_DEPTH`."""
+    depth = 0
+    level = [node]
+    while level and depth <= MAX_DEPTH:
+        level = [one for one in level if isinstance(one, dict | list)]
+        depth += bool(level)
+        level = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def _bounded(values: object) -> object:
     if not isinstance(values, Mapping):
         raise PydanticCustomError("values", "must be a map")
-    _plain(values, 1)
+    if _depth(values) > MAX_DEPTH:
+        raise PydanticCustomError("values", "are nested deeper than {limit} levels", {"limit": MAX_DEPTH})
     try:
-        size = len(json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
-    except ValueError as error:  # a number beyond JSON, or half a surrogate pair
-        raise PydanticCustomError("values", "hold a number or a text that JSON cannot hold") from error
+        size = len(json_bytes(values))
+    except ValueError:  # its message names the keys on the way
+        raise PydanticCustomError(
+            "values", "hold what JSON cannot: a key or a date without quotes, a number out of range or broken text"
+        ) from None
     if size > MAX_BYTES:
         raise PydanticCustomError(
-            "values", "take {size} bytes as JSON; at most {limit} are allowed", {"size": size, "limit": MAX_BYTES}
+            "values", "take {size} bytes as JSON, and at most {limit} fit", {"size": size, "limit": MAX_BYTES}
         )
     return values
 
 
-Values = Annotated[
-    dict[str, Any],
-    BeforeValidator(_bounded),
-    Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
-]
-
-
-def _image_is_absent(values: dict[str, Any]) -> dict[str, Any]:
+def _without_image(values: dict[str, Any]) -> dict[str, Any]:
     if "image" in values:
-        raise PydanticCustomError("values", "hold image, which is the application's own field: use image beside values")
+        raise PydanticCustomError("values", "values.image is refused: use image beside values")
     return values
 
 
-without_image: Final = AfterValidator(_image_is_absent)
-"""For values whose `image` another field decides."""
+Values = Annotated[dict[str, Any], BeforeValidator(_bounded), Field(json_schema_extra=_ANY_MAP)]
+ApplicationValues = Annotated[
+    dict[str, Any],
+    BeforeValidator(_bounded),
+    AfterValidator(_without_image),
+    Field(json_schema_extra={**_ANY_MAP, **_IMAGE_IS_ABSENT}),
+]
+"""Values that leave `image` to the application's own field."""
