@@ -1,1 +1,25 @@
-"""TBD."""
+"""OCI registries: image references, who may be asked, and the digest that a tag stands for."""
+
+from shared.oci.credentials import Credentials, InvalidCredentials, Login
+from shared.oci.hosts import Authority, HostNotAllowed, HostPolicy
+from shared.oci.outcomes import NotAllowed, Private, Resolution, Resolved, TagMissing, Unavailable
+from shared.oci.reference import Reference, parse
+from shared.oci.resolver import Resolver
+
+__all__ = [
+    "Authority",
+    "Credentials",
+    "HostNotAllowed",
+    "HostPolicy",
+    "InvalidCredentials",
+    "Login",
+    "NotAllowed",
+    "Private",
+    "Reference",
+    "Resolution",
+    "Resolved",
+    "Resolver",
+    "TagMissing",
+    "Unavailable",
+    "parse",
+]
