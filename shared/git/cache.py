@@ -1,0 +1,225 @@
+"""A bare repository that only saves fetching: it may be deleted, damaged or half written at any time.
+
+It holds the newest commit and the folders down to environments (`--depth=1 --filter=tree:4`: a few hundred small
+objects however many applications there are). Whatever else is asked for is fetched by name. Git is told about the filter
+for fetches only: to a push this is a plain shallow repository, so that it never goes looking for what is missing.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+import git
+from git.compat import safe_decode
+from gitdb.base import IStream  # type: ignore[import-untyped] # gitdb has no types
+from gitdb.db import LooseObjectDB  # type: ignore[import-untyped] # as above
+
+from .command import Command, GitFailed, environment
+from .objects import Stored, name_of
+from .refusals import cache_unavailable, unclassified
+
+FORMAT = 1
+"""Raised when an older cache cannot be read any more."""
+
+FILTER = "tree:4"
+"""Down to `environments/<type>/<environment>` and `appsets/<type>/<set>`, without what is in their entries."""
+
+MAX_PACKS = 64
+"""Fetches after which the cache is made anew: each leaves a pack, and Git looks through all of them."""
+
+MAX_LOOSE = 4096
+"""Objects of our own commits, estimated as Git does, after which the cache is made anew."""
+
+_HEAD = "refs/cache/head"
+_AT_ONCE = 500
+"""Objects that one command line names at most."""
+
+_T = TypeVar("_T")
+
+
+class Cache:
+    """The bare repository in `directory`, for one branch of one remote. Not thread-safe: its owner holds a lock."""
+
+    def __init__(self, directory: Path, url: str, branch: str, command: Command) -> None:
+        self._directory = directory
+        self._url = url
+        self._branch = branch
+        self._command = command
+        self._reader: git.Git | None = None
+        self._filter: str | None = FILTER
+
+    def references(self) -> dict[str, str]:
+        """What the remote's branch and tags (peeled) point to now: full name → commit. One request, no cache."""
+        self._parent()
+        # Version 0 of the protocol lists the references in the first answer; later versions need a second request.
+        listing = self._guarded(
+            lambda: self._command.run(
+                ["ls-remote", "origin", f"refs/heads/{self._branch}", "refs/tags/*"],
+                self._directory.parent,
+                {"protocol.version": "0"},
+            )
+        )
+        pairs = (line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
+        return {name.removesuffix("^{}"): sha for sha, name in pairs}
+
+    def prepare(self, head: str | None) -> None:
+        """Have a healthy repository whose newest commit is `head`; fetches only when it is not."""
+        self.close()
+        if not self._is_usable():
+            self.discard()
+        if head and self._recorded() != head:
+            self.mended(self._fetch_head)
+
+    def read(self, sha: str) -> Stored | None:
+        """The object, or None when it is missing or damaged."""
+        if self._reader is None:
+            self._reader = git.Git(str(self._directory))
+            self._reader.update_environment(**environment(self._directory, {}))
+        try:
+            _, kind, _, data = self._reader.get_object_data(sha)
+        except (ValueError, OSError):
+            self.close()
+            return None
+        text = safe_decode(kind)  # bytes, whatever its signature says
+        return Stored(text, data) if text and name_of(text, data) == sha else None
+
+    def fetch(self, shas: Iterable[str]) -> None:
+        """Fetch these objects themselves, without what they refer to."""
+        wanted = list(dict.fromkeys(shas))
+        for start in range(0, len(wanted), _AT_ONCE):
+            # Telling what we have would make the server leave out what it believes to be part of it.
+            self._fetch(
+                ["--filter=tree:0", "origin", *wanted[start : start + _AT_ONCE]], {"fetch.negotiationAlgorithm": "noop"}
+            )
+
+    def write(self, objects: Mapping[str, Stored]) -> None:
+        """Store objects of our own."""
+        database = LooseObjectDB(str(self._directory / "objects"))
+        for stored in objects.values():
+            database.store(IStream(stored.kind, len(stored.data), BytesIO(stored.data)))
+
+    def push(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
+        """Move references (full name → expected, new) all or none, each from exactly what is expected.
+
+        The lease makes it a compare-and-swap: without it Git would also move a branch that somebody set back to an
+        ancestor, or make a deleted one again. Nothing is ever forced, since the new commit's ancestor is the old one.
+        """
+        leases = [f"--force-with-lease={name}:{expected or ''}" for name, (expected, _) in updates.items()]
+        several = ["--atomic"] if len(updates) > 1 else []
+        moves = [f"{new}:{name}" for name, (_, new) in updates.items()]
+        # Thin packs would look for the old versions of files, which are not here.
+        self._command.run(
+            ["push", "--no-thin", "--no-verify", *several, *leases, "origin", *moves], self._directory, {}
+        )
+
+    def record(self, head: str) -> None:
+        """Remember that the remote's branch is at `head`, which is here: the next fetch starts from it."""
+        reference = self._directory / _HEAD
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        temporary = reference.with_name(f"head.{os.getpid()}.new")
+        temporary.write_text(f"{head}\n", encoding="ascii")
+        temporary.replace(reference)
+
+    def discard(self) -> None:
+        """Throw everything away and begin with an empty repository."""
+        self._guarded(self._discard)
+
+    def mended(self, action: Callable[[], _T]) -> _T:
+        """Do `action`; if it fails in a way that a damaged cache explains, once more with a fresh one."""
+        try:
+            return action()
+        except (GitFailed, OSError):
+            self.discard()
+        return self._guarded(action)
+
+    def close(self) -> None:
+        """End the process that reads objects."""
+        if self._reader is not None:
+            self._reader.clear_cache()
+            self._reader = None
+
+    def _guarded(self, action: Callable[[], _T]) -> _T:
+        """Do `action`, with what nobody expects as one of our errors."""
+        try:
+            return action()
+        except GitFailed as error:
+            raise unclassified(str(error), self._url) from error
+        except OSError as error:
+            raise cache_unavailable(self._directory, error) from error
+
+    def _fetch_head(self) -> None:
+        target = ["--depth=1", "origin", f"+refs/heads/{self._branch}:{_HEAD}"]
+        try:
+            self._fetch([f"--filter={self._filter}" if self._filter else "--no-filter", *target])
+        except GitFailed as error:
+            if self._filter is None or "filter" not in str(error):
+                raise
+            self._filter = None  # a server that allows no such filter: everything of the newest commit, once
+            self._fetch(["--no-filter", *target])
+
+    def _fetch(self, arguments: list[str], settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        promise = {
+            "remote.origin.promisor": "true",
+            "remote.origin.partialclonefilter": FILTER,
+            "protocol.version": "2",
+        }
+        command = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *arguments]
+        self._command.run(command, self._directory, {**promise, **settings})
+
+    def _recorded(self) -> str | None:
+        try:
+            return (self._directory / _HEAD).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+
+    def _is_usable(self) -> bool:
+        """Whether this is our cache of that remote, and not yet to be made anew for its size."""
+        try:
+            if (self._directory / "infraforge").read_text(encoding="utf-8") != self._mark():
+                return False
+            if not (self._directory / "HEAD").is_file() or not (self._directory / "refs").is_dir():
+                return False
+            objects = self._directory / "objects"
+            folders = len(os.listdir(objects))  # noqa: PTH208 - only the number is wanted
+            packs = sum(name.endswith(".pack") or name.startswith("tmp_") for name in _listed(objects / "pack"))
+            # One of 256 folders stands for all, as in Git's own garbage collection; killed writers leave files above.
+            return packs <= MAX_PACKS and len(_listed(objects / "17")) * 256 <= MAX_LOOSE and folders <= MAX_LOOSE
+        except (OSError, ValueError):
+            return False
+
+    def _mark(self) -> str:
+        return f"format {FORMAT}\n{self._url}\n{self._branch}\n"
+
+    def _parent(self) -> None:
+        self._guarded(lambda: self._directory.parent.mkdir(parents=True, exist_ok=True))
+
+    def _discard(self) -> None:
+        self.close()
+        parent, name = self._directory.parent, self._directory.name
+        parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{name}.new-", dir=parent))
+        try:
+            self._command.run(["init", "--quiet", "--bare", "--template="], fresh, {})
+            (fresh / "infraforge").write_text(self._mark(), encoding="utf-8")
+            with suppress(FileNotFoundError):
+                self._directory.rename(Path(tempfile.mkdtemp(prefix=f".{name}.old-", dir=parent)) / "cache")
+            fresh.rename(self._directory)
+        finally:
+            # Also what others left behind who were killed here.
+            for left in _listed(parent):
+                if left.startswith((f".{name}.new-", f".{name}.old-")):
+                    shutil.rmtree(parent / left, ignore_errors=True)
+
+
+def _listed(folder: Path) -> list[str]:
+    """Names in a folder; none when it is missing."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names only
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,156 @@
+"""The message of a claim's commit: what changed, the claim's `spec`, and trailers that say whose it is.
+
+::
+
+    Set the image of order-service to v1.4.0
+
+    BEGIN-CLAIM-SPEC json
+    {"applications":[…],"clusterType":"nonprod","environment":"dev"}
+    END-CLAIM-SPEC
+
+    Claim: ApplicationClaim/dev/dev-apps
+    Claim-UID: 6f0c…
+    Claim-Generation: 3
+    Event-Id: …
+
+History, rollback and disaster recovery read it back with `parse`. A spec above `COMPRESS_ABOVE` bytes stands there as
+`zlib+base64`, wrapped. `git interpret-trailers --parse` reads the trailers.
+"""
+
+import base64
+import binascii
+import json
+import re
+import textwrap
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from shared.canonical import json_bytes
+
+BEGIN_JSON = "BEGIN-CLAIM-SPEC json"
+BEGIN_COMPRESSED = "BEGIN-CLAIM-SPEC zlib+base64"
+END = "END-CLAIM-SPEC"
+
+COMPRESS_ABOVE = 4096
+"""Bytes of canonical JSON that a person still reads in `git log`."""
+
+MAX_SPEC = 16 * 1024 * 1024
+"""Bytes that `parse` unpacks at most; an API server takes objects of 1.5 MiB."""
+
+MAX_SUBJECT = 120
+"""Characters of the first line."""
+
+_TRAILERS = re.compile(
+    r"Claim: (?P<kind>[^/\n]+)/(?P<namespace>[^/\n]+)/(?P<name>[^/\n]+)\n"
+    r"Claim-UID: ?(?P<uid>[^\n]*)\nClaim-Generation: (?P<generation>[0-9]{1,18})\nEvent-Id: ?(?P<event_id>[^\n]*)\n*"
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a commit says about the claim that it carries out; `spec` is JSON's own types."""
+
+    subject: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    event_id: str
+    spec: Mapping[str, Any]
+
+
+def compose(record: Record) -> str:
+    """The commit message for `record`, ending with a newline.
+
+    The subject is brought to one line of at most `MAX_SUBJECT` characters. Raises ValueError for a spec that JSON
+    cannot hold, and for a kind, namespace or name that cannot be part of a path.
+    """
+    if not all(re.fullmatch(r"[A-Za-z0-9.-]+", part) for part in (record.kind, record.namespace, record.name)):
+        raise ValueError(f"{record.kind}/{record.namespace}/{record.name} does not name a claim")
+    if record.generation < 0:
+        raise ValueError("a generation is not negative")
+    subject = " ".join(_printable(record.subject).split()) or "Update"
+    lines = [
+        subject if len(subject) <= MAX_SUBJECT else subject[: MAX_SUBJECT - 1] + "…",
+        "",
+        *_block(json_bytes(record.spec)),
+        "",
+        f"Claim: {record.kind}/{record.namespace}/{record.name}",
+        f"Claim-UID: {_quoted(record.uid)}",
+        f"Claim-Generation: {record.generation}",
+        f"Event-Id: {_quoted(record.event_id)}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def parse(message: str) -> Record | None:
+    """The record in a commit message; None for a commit that is not a claim's.
+
+    Raises ValueError when the trailers are a claim's and the spec cannot be read.
+    """
+    body, _, last = message.rstrip("\n").rpartition("\n\n")
+    trailers = _TRAILERS.fullmatch(last)
+    if not trailers:
+        return None
+    found = trailers.groupdict()
+    return Record(
+        subject=message.partition("\n")[0],
+        kind=found["kind"],
+        namespace=found["namespace"],
+        name=found["name"],
+        uid=unquote(found["uid"]),
+        generation=int(found["generation"]),
+        event_id=unquote(found["event_id"]),
+        spec=_spec(body.split("\n")),
+    )
+
+
+def _block(spec: bytes) -> list[str]:
+    if len(spec) <= COMPRESS_ABOVE:
+        return [BEGIN_JSON, spec.decode(), END]
+    return [BEGIN_COMPRESSED, *textwrap.wrap(base64.b64encode(zlib.compress(spec, 9)).decode(), 76), END]
+
+
+def _spec(lines: list[str]) -> dict[str, Any]:
+    """The spec from a body whose last line is the end marker; JSON and base64 have no line that looks like a marker."""
+    starts = [index for index, line in enumerate(lines) if line in {BEGIN_JSON, BEGIN_COMPRESSED}]
+    if not starts or lines[-1] != END:
+        raise ValueError("the commit has a claim's trailers and no spec")
+    content = "".join(lines[starts[-1] + 1 : -1]).encode()
+    try:
+        spec = json.loads(content if lines[starts[-1]] == BEGIN_JSON else _unpacked(content))
+    except (ValueError, RecursionError, zlib.error) as error:
+        raise ValueError(f"the spec in the commit cannot be read: {error}") from error
+    if not isinstance(spec, dict):
+        raise ValueError("the spec in the commit is not a map")  # noqa: TRY004 - a fault of the text, not of a type
+    return spec
+
+
+def _unpacked(content: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        spec = unpacker.decompress(base64.b64decode(content, validate=True), MAX_SPEC)
+    except binascii.Error as error:
+        raise ValueError("it is not base64") from error
+    if not unpacker.eof:
+        raise ValueError(f"it is cut off, or larger than {MAX_SPEC} bytes")
+    return spec
+
+
+def _printable(text: str) -> str:
+    """`text` without what is no character of one line."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _quoted(text: str) -> str:
+    """`text` as one line that a trailer keeps: controls, blanks and `%` as in URLs."""
+    return re.sub(r"[^\x21-\x24\x26-\x7e]", lambda match: "".join(f"%{byte:02X}" for byte in _bytes(match[0])), text)
+
+
+def _bytes(character: str) -> bytes:
+    return character.encode(errors="replace")

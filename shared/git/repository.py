@@ -1,0 +1,71 @@
+"""A remote repository, seen through a bare cache."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from .cache import Cache
+from .command import Command
+from .lock import Lock
+from .objects import Author
+from .transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where to connect: a smart HTTP address without credentials, and the branch that is written."""
+
+    url: str
+    branch: str = "main"
+
+    def __post_init__(self) -> None:
+        if "@" in self.url.partition("://")[2].partition("/")[0]:
+            raise ValueError("the address of a repository carries no credentials: give the token by itself")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Repository:
+    """One remote repository, seen through a bare cache in `directory`; thread-safe: one transaction at a time.
+
+    Several processes may use the same directory. Beside it a file `<directory>.lock` is made. `timeout` is in seconds,
+    for the wait for the lock and for every single Git command; `clock` dates the commits.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        remote: Remote,
+        *,
+        token: Callable[[], SecretStr],
+        author: Author,
+        timeout: float = 30,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        directory = directory.absolute()
+        self._lock = Lock(directory.with_name(f"{directory.name}.lock"), timeout)
+        self._cache = Cache(directory, remote.url, remote.branch, Command(remote.url, token, timeout))
+        self._branch = remote.branch
+        self._author = author
+        self._clock = clock
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold the lock, and see the remote as it is now.
+
+        Costs one request when nobody pushed since the last transaction. Raises Forbidden, RepositoryMissing,
+        GiteaUnavailable, and TransientError with the reason CacheBusy or CacheUnavailable.
+        """
+        with self._lock.held():
+            references = self._cache.references()
+            self._cache.prepare(references.get(f"refs/heads/{self._branch}"))
+            try:
+                yield Transaction(self._cache, self._branch, references, self._author, self._clock)
+            finally:
+                self._cache.close()

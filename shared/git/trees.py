@@ -1,0 +1,79 @@
+"""Builds the tree that a plan makes of another, reading only the folders on the way."""
+
+from typing import Protocol
+
+from .objects import FILE, FOLDER, Entry, Kind, decode_tree, encode_tree
+from .paths import Folder, Plan, Replace
+
+
+class Objects(Protocol):
+    """Where trees come from and new objects go to."""
+
+    def read(self, sha: str, kind: Kind) -> bytes:
+        """The content of an object."""
+
+    def require(self, shas: list[str]) -> None:
+        """Have these objects at hand, fetched together."""
+
+    def add(self, kind: Kind, data: bytes) -> str:
+        """Keep a new object and return its name."""
+
+
+def apply(objects: Objects, tree: str | None, plan: Plan) -> str | None:
+    """The name of the tree after `plan`; None when nothing is left in it.
+
+    A folder that the plan names exactly is compared by name alone, so its old content is never read.
+    """
+    _read_ahead(objects, tree, plan)
+    return _apply(objects, tree, plan)
+
+
+def _apply(objects: Objects, tree: str | None, plan: Plan) -> str | None:
+    entries = decode_tree(objects.read(tree, "tree")) if tree else {}
+    for text, step in plan.items():
+        name = text.encode()
+        if isinstance(step, Replace):
+            after = _replacement(objects, step)
+        else:
+            before = entries.get(name)
+            below = _apply(objects, before.sha if before and before.is_folder else None, step)
+            # A file in the place of a folder gives way only to a folder that has content.
+            after = Entry(FOLDER, below) if below else (None if before is None or before.is_folder else before)
+        if after:
+            entries[name] = after
+        else:
+            entries.pop(name, None)
+    return objects.add("tree", encode_tree(entries)) if entries else None
+
+
+def _replacement(objects: Objects, step: Replace) -> Entry | None:
+    if step.content is None:
+        return None
+    if isinstance(step.content, bytes):
+        return Entry(FILE, objects.add("blob", step.content))
+    return Entry(FOLDER, _build(objects, step.content))
+
+
+def _build(objects: Objects, folder: Folder) -> str:
+    entries = {}
+    for name, content in folder.items():
+        if isinstance(content, bytes):
+            entries[name.encode()] = Entry(FILE, objects.add("blob", content))
+        else:
+            entries[name.encode()] = Entry(FOLDER, _build(objects, content))
+    return objects.add("tree", encode_tree(entries))
+
+
+def _read_ahead(objects: Objects, tree: str | None, plan: Plan) -> None:
+    """Fetch what is missing level by level, so that a level costs one request whatever its width."""
+    level = [(tree, plan)] if tree else []
+    while level:
+        objects.require([sha for sha, _ in level])
+        following = []
+        for sha, steps in level:
+            entries = decode_tree(objects.read(sha, "tree"))
+            for name, step in steps.items():
+                entry = entries.get(name.encode())
+                if entry and entry.is_folder and not isinstance(step, Replace):
+                    following.append((entry.sha, step))
+        level = following
