@@ -123,9 +123,11 @@ class HostPolicy:
             # The address of a mirror is this installation's own affair: in Git it would mean nothing elsewhere.
             raise HostNotAllowed(f"registry {host} is where a mirror listens: name the registry that it mirrors")
         served = Authority(ALIASES.get(host.host, host.host), host.port)
-        url = httpx.URL(f"https://{served}")
-        self.check(url)
-        return url
+        self._check_name(served, shown=host)
+        try:
+            return httpx.URL(f"https://{served}")
+        except httpx.InvalidURL as error:
+            raise HostNotAllowed(f"registry {host} is not the name of a host") from error
 
     def check(self, url: httpx.URL) -> None:
         """Raise `HostNotAllowed` unless `url` may be requested, as far as its text can tell."""
@@ -134,15 +136,18 @@ class HostPolicy:
             raise HostNotAllowed(f"registry {where} may only be asked over https")
         if url.userinfo:
             raise HostNotAllowed(f"the address of registry {where} carries a user name")
+        self._check_name(where, shown=where)
+
+    def _check_name(self, where: Authority, shown: Authority) -> None:
         if where in self._listed:
             return
         if not self._open and not any(_matches(where, pattern) for pattern in self._patterns):
-            raise HostNotAllowed(f"registry {where} is not one of those that this installation allows")
+            raise HostNotAllowed(f"registry {shown} is not one of those that this installation allows")
         literal = _literal(where.host)
         if literal is None and _NUMBER.fullmatch(where.host.rstrip(".").rpartition(".")[2]):
-            raise HostNotAllowed(f"registry {where} is a number, neither a name nor a plain IP address")
+            raise HostNotAllowed(f"registry {shown} is a number, neither a name nor a plain IP address")
         if literal is not None and not is_public(literal):
-            raise HostNotAllowed(_private(where))
+            raise HostNotAllowed(_private(shown))
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
         """The IP addresses to connect to for `host`, looked up now.
