@@ -1,1 +1,1 @@
-"""TBD."""
+"""The `infraforge` command."""

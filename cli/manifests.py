@@ -1,0 +1,101 @@
+"""Reading Kubernetes objects from files, directories and stdin."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from cli.exits import USAGE, Failure
+
+_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object and where it was read (`file` or `file, document 2`)."""
+
+    document: dict[str, Any]
+    origin: str
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return str(self.document["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace the file names, if any."""
+        namespace = self.document["metadata"].get("namespace")
+        return None if namespace is None else str(namespace)
+
+    @property
+    def kind(self) -> str:
+        """The object's kind."""
+        return str(self.document["kind"])
+
+    @property
+    def api_version(self) -> str:
+        """The object's apiVersion."""
+        return str(self.document["apiVersion"])
+
+
+def read(paths: Iterable[str]) -> list[Manifest]:
+    """Every object in `paths`: files, directories with all below them in the order of their names, `-` for stdin.
+
+    `Failure` names the file that is missing, is not YAML, or holds something that is no Kubernetes object.
+    """
+    found: list[Manifest] = []
+    for path in paths:
+        if path == "-":
+            found.extend(_parse(sys.stdin.read(), "stdin"))
+            continue
+        for file in _files(Path(path)):
+            try:
+                found.extend(_parse(file.read_text(encoding="utf-8"), str(file)))
+            except (OSError, UnicodeDecodeError) as error:
+                raise Failure(f"{file} cannot be read: {error}", USAGE) from error
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        if not found:
+            raise Failure(f"{path} holds no .yaml, .yml or .json file", USAGE)
+        return found
+    if not path.exists():
+        raise Failure(f"{path} does not exist", USAGE)
+    return [path]
+
+
+def _parse(text: str, origin: str) -> Iterator[Manifest]:
+    try:
+        documents = list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{origin}, line {mark.line + 1}" if mark else origin
+        raise Failure(f"{where}: not YAML: {getattr(error, 'problem', None) or error}", USAGE) from error
+    for number, document in enumerate(documents, start=1):
+        if document is None:
+            continue
+        where = origin if len(documents) == 1 else f"{origin}, document {number}"
+        items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else [document]
+        for item in items or []:
+            yield Manifest(_checked(item, where), where)
+
+
+def _checked(document: Any, where: str) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise Failure(f"{where}: not a Kubernetes object", USAGE)
+    metadata = document.get("metadata")
+    for field, present in (
+        ("apiVersion", document.get("apiVersion")),
+        ("kind", document.get("kind")),
+        ("metadata.name", metadata.get("name") if isinstance(metadata, dict) else None),
+    ):
+        if not isinstance(present, str) or not present:
+            raise Failure(f"{where}: {field} is missing", USAGE)
+    return document

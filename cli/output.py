@@ -1,0 +1,42 @@
+"""What goes to stdout for people or programs, and to stderr about the work going on."""
+
+import json
+import sys
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+
+class Output(StrEnum):
+    """Who reads stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def stdout() -> Console:
+    """Results, for people."""
+    return Console(highlight=False)
+
+
+def stderr() -> Console:
+    """Progress and problems."""
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document, indented."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_json_line(document: Any) -> None:
+    """One JSON document on one line, at once: for streams."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def complain(message: str) -> None:
+    """An error message, as it is (nothing in it is taken for markup)."""
+    stderr().print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)

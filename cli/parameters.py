@@ -1,0 +1,48 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.exits import NOT_RUNNING, Failure
+from cli.output import Output
+from sandbox.supervisor.directory import DataDirectory, default_root
+from sandbox.supervisor.sandbox import Sandbox
+
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        help="Where the sandbox keeps its state; each directory is a sandbox of its own. "
+        "[default: infraforge in the user's state directory, ~/.local/state]",
+        show_default=False,
+    ),
+]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Print for people (text) or programs (json).")]
+KubeconfigOption = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="Speak to this cluster instead of the sandbox's."),
+]
+
+
+def sandbox_at(data_dir: Path | None) -> Sandbox:
+    """The sandbox of a directory, running or not."""
+    return Sandbox(DataDirectory((data_dir or default_root()).expanduser().absolute()))
+
+
+def running_sandbox(data_dir: Path | None) -> Sandbox:
+    """The sandbox of a directory; `Failure` with NOT_RUNNING when it is not up."""
+    sandbox = sandbox_at(data_dir)
+    if not sandbox.directory.exists or sandbox.stopped():
+        raise Failure(
+            f"no sandbox runs in {sandbox.directory.root}: start one with `{open_line(sandbox)} --detach`", NOT_RUNNING
+        )
+    return sandbox
+
+
+def open_line(sandbox: Sandbox) -> str:
+    """The command line that opens this sandbox (again)."""
+    root = sandbox.directory.root
+    return "infraforge up" if root == default_root().absolute() else f"infraforge up --data-dir {root}"

@@ -1,0 +1,29 @@
+"""What can keep a sandbox from coming up."""
+
+
+class SandboxError(Exception):
+    """The root: the message names what is wrong and what would mend it, and carries no credential."""
+
+
+class DirectoryRefused(SandboxError):
+    """The directory cannot hold a sandbox."""
+
+
+class NoFreePort(SandboxError):
+    """Every port that was tried is in use."""
+
+
+class NotEstablished(SandboxError):
+    """A real cluster did not begin to serve a kind in time."""
+
+
+class OptionsDiffer(SandboxError):
+    """The sandbox runs with other options than those asked for."""
+
+
+class StartFailed(SandboxError):
+    """A component did not come up; the message names it and ends in what it logged last."""
+
+
+class TokenRefused(SandboxError):
+    """Gitea did not give a token."""

@@ -1,0 +1,55 @@
+"""What the sandbox's source watches and where its broker sends what: the Knative objects of an installation, as files.
+
+The names of types, extensions and fields are Knative's (eventing.knative.dev/v1 Trigger, sources.knative.dev/v1).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+API_VERSION: Final = "platform.infraforge.io/v1alpha1"
+KINDS: Final[Mapping[str, str]] = {
+    "bootstrap": "BootstrapClaim",
+    "application": "ApplicationClaim",
+    "platform": "PlatformClaim",
+}
+"""The function that each kind's events go to."""
+
+CHANGES: Final = ("add", "update", "delete")
+PING: Final = "dev.knative.sources.ping"
+BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
+DELIVERY: Final = {"retry": 8, "backoffPolicy": "exponential", "backoffDelay": "PT0.5S", "timeout": "PT60S"}
+
+
+def triggers(urls: Mapping[str, str]) -> dict[str, Any]:
+    """The broker's configuration; `urls` holds the address of each function."""
+    return {
+        "delivery": DELIVERY,
+        "triggers": [
+            {"name": name, "filter": {"attributes": attributes}, "subscriber": {"uri": urls[function]}}
+            for name, function, attributes in _routes()
+        ],
+    }
+
+
+def sources(resync_interval: int) -> dict[str, Any]:
+    """The source's configuration: every claim in every namespace, and a ping each `resync_interval` seconds."""
+    return {
+        "apiServerSources": [
+            {
+                "name": "claims",
+                "resources": [{"apiVersion": API_VERSION, "kind": kind} for kind in KINDS.values()],
+                "namespaces": [],
+            }
+        ],
+        "pingSources": [{"name": "resync", "every": resync_interval, "data": {}}],
+    }
+
+
+def _routes() -> Iterator[tuple[str, str, dict[str, str]]]:
+    for function, kind in KINDS.items():
+        for change in CHANGES:
+            type_ = f"dev.knative.apiserver.resource.{change}"
+            yield f"{function}-{change}", function, {"type": type_, "kind": kind}
+        yield f"{function}-resync", function, {"type": PING}
+    for function in ("application", "platform"):
+        yield f"{function}-bootstrapped", function, {"type": BOOTSTRAPPED}

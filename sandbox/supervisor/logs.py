@@ -1,0 +1,54 @@
+"""Reading the components' logs."""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+_BLOCK: Final = 64 * 1024
+_POLL: Final = 0.2
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """The last `lines` lines of a log, at most 64 KiB of them; none when there is no log."""
+    try:
+        with path.open("rb") as handle:
+            handle.seek(max(0, path.stat().st_size - _BLOCK))
+            text = handle.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return text.splitlines()[-lines:] if lines > 0 else []
+
+
+def follow(paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Each line that is added to one of the logs, with its name, for ever; a log may appear later or begin anew."""
+    positions = {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
+    rests = dict.fromkeys(paths, b"")
+    while True:
+        quiet = True
+        for name, path in paths.items():
+            added = _added(path, positions[name])
+            if added is None:
+                positions[name], rests[name] = 0, b""
+                continue
+            if added:
+                quiet = False
+            positions[name] += len(added)
+            *complete, rests[name] = (rests[name] + added).split(b"\n")
+            for line in complete:
+                yield name, line.decode("utf-8", errors="replace")
+        if quiet:
+            time.sleep(_POLL)
+
+
+def _added(path: Path, position: int) -> bytes | None:
+    """What a log holds beyond `position`; None when it is shorter than that."""
+    try:
+        size = path.stat().st_size
+        if size < position:
+            return None
+        with path.open("rb") as handle:
+            handle.seek(position)
+            return handle.read()
+    except OSError:
+        return b""

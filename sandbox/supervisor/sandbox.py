@@ -1,0 +1,237 @@
+"""A sandbox: up, down, and what it is doing."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import yaml
+
+from sandbox.supervisor import accounts, cluster, eventing, ports
+from sandbox.supervisor.components import (
+    APISERVER,
+    BROKER,
+    CLUSTER_READY,
+    FUNCTIONS,
+    GITEA,
+    NAMESPACES,
+    PACKAGES,
+    REGISTRY,
+    SOURCE,
+    TOKENS_READY,
+    Blueprint,
+    Component,
+    command,
+)
+from sandbox.supervisor.directory import DataDirectory, write_private
+from sandbox.supervisor.environment import base
+from sandbox.supervisor.errors import OptionsDiffer, StartFailed
+from sandbox.supervisor.logs import tail
+from sandbox.supervisor.options import Options, Record
+from sandbox.supervisor.process import Process, identify, spawn
+from sandbox.supervisor.startup import Report, Startup, Step, serves
+
+State = Literal["ready", "unresponsive", "crashed", "stopped", "external"]
+
+ALL: Final = (APISERVER, GITEA, REGISTRY, BROKER, *FUNCTIONS, SOURCE)
+_WAVES: Final = ((SOURCE, BROKER, *FUNCTIONS), (APISERVER, GITEA, REGISTRY))
+"""In which order components stop: first those that write, then those that are written to."""
+_GRACE: Final = 10.0
+
+
+@dataclass(frozen=True)
+class ComponentState:
+    """What one component is doing. `pid` is set while it runs; "external" ones are the user's own."""
+
+    name: str
+    state: State
+    url: str
+    pid: int | None = None
+
+
+class Sandbox:
+    """The sandbox of one directory. Any number of these may speak of the same one, in any number of processes."""
+
+    def __init__(self, directory: DataDirectory) -> None:
+        self.directory = directory
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """The sandbox as it was last started."""
+        record = Record.load(self.directory)
+        return Blueprint(self.directory, record.options, record.ports)
+
+    def up(self, options: Options, report: Report) -> bool:
+        """Start what does not run yet and wait until everything serves; False when all of it ran already.
+
+        What this call started is stopped again when it fails. Raises `OptionsDiffer`, `StartFailed`,
+        any other `SandboxError`, and for a real cluster what `shared.kube` raises.
+        """
+        self.directory.create()
+        with self.directory.locked():
+            running = self._running()
+            if running and Record.load(self.directory).options != options:
+                raise OptionsDiffer("the sandbox runs with other options: stop it first (infraforge down)")
+            blueprint, reserved = self._prepare(options, running)
+            running = self._running()
+            try:
+                self._start(blueprint, running, reserved, report)
+            except BaseException:
+                self._end(set(self._children), report)
+                raise
+            finally:
+                for descriptor in reserved.values():
+                    os.close(descriptor)
+        return bool(reserved)
+
+    def down(self, report: Report) -> list[str]:
+        """Stop everything that runs; the names of what was stopped. What a killed supervisor left is found as well."""
+        if not self.directory.exists:
+            return []
+        with self.directory.locked():
+            return self._end(set(ALL), report)
+
+    def states(self) -> list[ComponentState]:
+        """What each component is doing now; asks each one that runs."""
+        blueprint = self.blueprint
+        ours = {component.name: component for component in blueprint.components()}
+        external = {APISERVER: None, GITEA: blueprint.gitea, REGISTRY: blueprint.registry, SOURCE: None}
+        return [
+            self._state(blueprint, ours[name])
+            if name in ours
+            else ComponentState(name, "external", external.get(name) or "")
+            for name in ALL
+        ]
+
+    def crashed(self) -> Iterator[tuple[str, int]]:
+        """Name and pid of every component that ended without having been stopped."""
+        for child in self._children.values():
+            child.poll()  # collects it
+        for name in ALL:
+            process = Process.load(self.directory.pid(name))
+            if process is not None and not process.alive:
+                yield name, process.pid
+
+    def stopped(self) -> bool:
+        """Whether nothing of the sandbox is meant to run (somebody said `down`)."""
+        return not any(self.directory.pid(name).exists() for name in ALL)
+
+    def last_words(self, name: str, lines: int) -> str:
+        """The end of a component's log."""
+        return "\n".join(tail(self.directory.log(name), lines))
+
+    def _state(self, blueprint: Blueprint, component: Component) -> ComponentState:
+        name, url = component.name, blueprint.url(component.name)
+        process = Process.load(self.directory.pid(name))
+        if process is None:
+            return ComponentState(name, "stopped", url)
+        if not process.alive:
+            return ComponentState(name, "crashed", url)
+        return ComponentState(name, "ready" if serves(component) else "unresponsive", url, process.pid)
+
+    def _running(self) -> set[str]:
+        processes = {name: Process.load(self.directory.pid(name)) for name in ALL}
+        return {name for name, process in processes.items() if process is not None and process.alive}
+
+    def _prepare(self, options: Options, running: set[str]) -> tuple[Blueprint, dict[str, int]]:
+        """Choose the ports of what does not run, and write the record and the components' configuration."""
+        record = replace(Record.load(self.directory), options=options)
+        names = [component.name for component in Blueprint(self.directory, options, {}).components()]
+        missing = [name for name in names if name not in running]
+        held = {name: ports.reserve(record.ports[name]) for name in missing if name in record.ports}
+        if running and any(held.get(name) is None for name in missing):
+            # A new port would have to be told to everything that runs, so everything starts again.
+            for descriptor in held.values():
+                if descriptor is not None:
+                    os.close(descriptor)
+            self._end(set(ALL), lambda _name, _event: None)
+            return self._prepare(options, set())
+        chosen, reserved = dict(record.ports), {}
+        for name in missing:
+            descriptor = held.get(name)
+            if descriptor is None:
+                chosen[name], descriptor = ports.reserve_any()
+            reserved[name] = descriptor
+        replace(record, ports=chosen).save(self.directory)
+        blueprint = Blueprint(self.directory, options, chosen)
+        if missing:
+            self._configure(blueprint)
+        return blueprint, reserved
+
+    def _configure(self, blueprint: Blueprint) -> None:
+        cluster.write_definitions(blueprint.crds_folder)
+        urls = {name: blueprint.url(name) for name in FUNCTIONS}
+        write_private(blueprint.triggers_file, yaml.safe_dump(eventing.triggers(urls), sort_keys=False))
+        interval = blueprint.options.resync_interval
+        write_private(blueprint.sources_file, yaml.safe_dump(eventing.sources(interval), sort_keys=False))
+
+    def _start(self, blueprint: Blueprint, running: set[str], reserved: Mapping[str, int], report: Report) -> None:
+        environment = base()
+
+        def launch(component: Component) -> None:
+            self.directory.component(component.name).mkdir(mode=0o700, exist_ok=True)
+            child = spawn(
+                command(component),
+                environment | dict(component.environment()),
+                folder=PACKAGES,
+                log=self.directory.log(component.name),
+                inherit=[reserved[component.name]],
+            )
+            self._children[component.name] = child
+            process = identify(child.pid)
+            if process is None:
+                raise StartFailed(f"{component.name} ended at once")
+            process.save(self.directory.pid(component.name))
+
+        Startup(
+            blueprint.components(),
+            self._steps(blueprint),
+            running,
+            launch,
+            alive=lambda name: name in self._running(),
+            last_words=self.last_words,
+            report=report,
+        ).run()
+
+    def _steps(self, blueprint: Blueprint) -> list[Step]:
+        options = blueprint.options
+        if options.kubeconfig:
+            prepared = Step(CLUSTER_READY, lambda: cluster.install(blueprint.kubeconfig, NAMESPACES))
+        else:
+            prepared = Step(CLUSTER_READY, lambda: None, frozenset({APISERVER}))
+        if options.gitea_url:
+            minted = Step(TOKENS_READY, lambda: None)
+        else:
+            mint = lambda: accounts.ensure_tokens(blueprint.gitea, blueprint.credentials)  # noqa: E731 - one of four
+            minted = Step(TOKENS_READY, mint, frozenset({GITEA}))
+        return [prepared, minted]
+
+    def _end(self, names: set[str], report: Report) -> list[str]:
+        ended = []
+        for wave in _WAVES:
+            processes = {
+                name: process
+                for name in wave
+                if name in names and (process := Process.load(self.directory.pid(name))) is not None
+            }
+            alive = {name: process for name, process in processes.items() if process.alive}
+            for process in alive.values():
+                process.terminate()
+            deadline = time.monotonic() + _GRACE
+            for name, process in alive.items():
+                killed = process.end(max(0.0, deadline - time.monotonic()))
+                report(name, "killed" if killed else "stopped")
+                ended.append(name)
+            for name in wave:
+                if name in names:
+                    self.directory.pid(name).unlink(missing_ok=True)
+                    self._collect(name)
+        return ended
+
+    def _collect(self, name: str) -> None:
+        child = self._children.pop(name, None)
+        if child is not None:
+            child.wait()
