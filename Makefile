@@ -1,0 +1,66 @@
+# Everything a clone needs beside python3 (3.11 or later), git and make is installed by these targets, into .venv and
+# .uv. A target installs again only when pyproject.toml or uv.lock has changed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+BIN := .venv/bin
+WORKERS ?= 2
+DEMO ?=
+TESTS ?= tests
+
+.PHONY: help setup demo test check format lint types imports generated generate clean
+
+help:
+	@echo 'make setup      prepare .venv, with .venv/bin/infraforge in it'
+	@echo 'make demo       the example claims, the whole way (DEMO="--data-dir DIR" for a sandbox elsewhere)'
+	@echo 'make test       the whole suite (TESTS=tests/cli for a part)'
+	@echo 'make check      what CI runs: format, lint, types, import rules, generated files, tests'
+	@echo 'make generate   write generated files again'
+	@echo 'make format     format the code and mend what the linter can'
+	@echo 'make clean      remove .venv, .uv and caches; sandboxes stay'
+
+setup: .venv/.installed
+
+demo: .venv/.installed
+	@$(BIN)/infraforge demo $(DEMO)
+
+test: .venv/.installed
+	$(BIN)/pytest $(TESTS) -q -n $(WORKERS) --dist loadgroup
+
+check: lint types imports generated test
+
+lint: .venv/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/.installed
+	$(BIN)/mypy
+
+imports: .venv/.installed
+	$(BIN)/lint-imports
+
+generated: .venv/.installed
+	$(BIN)/infraforge crds --check knative/crds
+
+generate: .venv/.installed
+	$(BIN)/infraforge crds --write knative/crds
+
+format: .venv/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .uv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# UV_PROJECT_ENVIRONMENT: an environment that happens to be active is none of our business.
+.venv/.installed: pyproject.toml uv.lock | $(UV)
+	@echo 'Installing the locked environment into .venv …'
+	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --locked --all-extras --compile-bytecode
+	@touch $@
+
+# uv comes through pip. Debian ships python3 without pip (and without what venv needs), so there are four ways to it.
+.uv/bin/uv:
+	@bash .ci/uv
