@@ -1,1 +1,1 @@
-"""TBD."""
+"""The three stateless functions; none imports another."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""What the functions share; it knows none of them."""

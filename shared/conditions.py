@@ -22,6 +22,9 @@ ConditionStatus = Literal["True", "False", "Unknown"]
 
 MAX_MESSAGE: Final = 1024
 
+NOT_TRACKED: Final = (DEPLOYED, "Unknown", "NotTracked", "what ArgoCD makes of it is not looked at")
+"""The arguments of `condition` where nobody asks ArgoCD."""
+
 
 def condition(kind: str, status: ConditionStatus, reason: str, message: str) -> Condition:
     """A condition that has not been placed in a status yet: no transition time, no generation."""

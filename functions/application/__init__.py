@@ -1,1 +1,1 @@
-"""TBD."""
+"""The application function."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""The bootstrap function."""

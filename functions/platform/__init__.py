@@ -1,1 +1,1 @@
-"""TBD."""
+"""The platform function."""

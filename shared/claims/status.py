@@ -123,6 +123,9 @@ class ClaimStatus(StatusModel):
         default=[], description="Ready, Reconciling and Stalled by the kstatus conventions, and the steps behind them."
     )
     commit: Commit | None = Field(default=None, description="The commit in voltran that holds this claim.")
+    checksum: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The hash of everything that this claim has in voltran."
+    )
 
 
 class BootstrapStatus(ClaimStatus):

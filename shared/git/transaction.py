@@ -8,7 +8,7 @@ from shared.errors import PushRejected
 from .cache import Cache
 from .objects import Author, Entry, Kind, Stored, decode_tree, encode_commit, name_of, tree_of_commit
 from .paths import Edits, plan, segments
-from .trees import apply
+from .trees import apply, differing
 
 
 class Transaction:
@@ -21,20 +21,20 @@ class Transaction:
     def __init__(
         self,
         cache: Cache,
-        branch: str,
+        reference: str,
         references: Mapping[str, str],
         author: Author,
         clock: Callable[[], datetime],
     ) -> None:
-        self._reference = f"refs/heads/{branch}"
+        self._reference = reference
         self._references = dict(references)
         self._new_tags: dict[str, str] = {}
         self._objects = _Objects(cache)
         self._cache = cache
         self._author = author
         self._clock = clock
-        self._known = {sha for sha in [references.get(self._reference)] if sha}
         self._tip = self.head
+        self._known = {self._tip} if self._tip else set()
 
     @property
     def head(self) -> str | None:
@@ -65,6 +65,10 @@ class Transaction:
         names = decode_tree(self._objects.read(tree, "tree")) if tree else ()
         return tuple(sorted(name.decode() for name in names if _is_text(name)))
 
+    def changed(self, edits: Edits) -> frozenset[str]:
+        """The paths of `edits` that the tip does not have as they say. Raises ValueError as `commit` does."""
+        return frozenset(differing(self._objects, self._tree(), plan(edits)))
+
     def commit(self, edits: Edits, message: str) -> str | None:
         """Prepare a commit on the tip and return its name; None when `edits` change nothing.
 
@@ -72,9 +76,11 @@ class Transaction:
         Raises ValueError for a bad path, edits that overlap, or a message with a NUL.
         """
         steps = plan(edits)
+        mark = self._objects.mark()
         before = self._tree()
         after = apply(self._objects, before, steps) or self._objects.add("tree", b"")
         if after == before or (before is None and not self._objects.read(after, "tree")):
+            self._objects.forget(mark)
             return None
         text = message if message.endswith("\n") else message + "\n"
         content = encode_commit(after, self._tip, self._author, self._clock(), text)
@@ -140,9 +146,8 @@ class Transaction:
 
     def _restore(self) -> None:
         """Bring a fresh cache to where this transaction stands."""
-        if self._cache.references().get(self._reference) != self.head:
+        if self._cache.prepare(self.head) != self.head:
             raise PushRejected("the branch moved on while the cache was made anew", retry_after=1)
-        self._cache.prepare(self.head)
         self._cache.write(self._objects.read_before)
 
     def _tree(self) -> str | None:
@@ -197,6 +202,15 @@ class _Objects:
         if sha not in self.read_before:
             self.new[sha] = Stored(kind, data)
         return sha
+
+    def mark(self) -> int:
+        """Where `new` stands now."""
+        return len(self.new)
+
+    def forget(self, mark: int) -> None:
+        """Drop the new objects since `mark`."""
+        for sha in list(self.new)[mark:]:
+            del self.new[sha]
 
     def _lacking(self, shas: list[str]) -> list[str]:
         lacking = []

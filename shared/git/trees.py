@@ -1,5 +1,6 @@
 """Builds the tree that a plan makes of another, reading only the folders on the way."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from .objects import FILE, FOLDER, Entry, Kind, decode_tree, encode_tree
@@ -26,6 +27,20 @@ def apply(objects: Objects, tree: str | None, plan: Plan) -> str | None:
     """
     _read_ahead(objects, tree, plan)
     return _apply(objects, tree, plan)
+
+
+def differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:
+    """The paths of `plan`, as its edits named them, that are not in `tree` as the plan wants them."""
+    _read_ahead(objects, tree, plan)
+    entries = decode_tree(objects.read(tree, "tree")) if tree else {}
+    for name, step in plan.items():
+        before = entries.get(name.encode())
+        if isinstance(step, Replace):
+            if _replacement(objects, step) != before:
+                yield name
+        else:
+            below = differing(objects, before.sha if before and before.is_folder else None, step)
+            yield from (f"{name}/{path}" for path in below)
 
 
 def _apply(objects: Objects, tree: str | None, plan: Plan) -> str | None:

@@ -1,0 +1,72 @@
+"""An ApplicationClaim as files. Pure: the same claim, environment and digests are the same bytes on every machine."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.argocd import Chart, Layout, Workloads, application_set
+from shared.canonical import yaml_bytes
+from shared.claims import Application, ApplicationClaim
+from shared.environments import Environment
+
+CHARTS = "charts"
+VALUES = "values.yaml"
+
+
+def folder(environment: Environment) -> str:
+    """Where the environment's applications live, one folder each."""
+    return f"{environment.folder}/applications"
+
+
+def application_set_path(environment: Environment) -> str:
+    """Where the set that deploys them lives."""
+    return f"appsets/{environment.cluster_type}/apps/{environment.name}-appset.yaml"
+
+
+def values(application: Application, digest: str | None) -> bytes:
+    """An application's `values.yaml`: the image, then the claim's values with their keys sorted.
+
+    `digest` pins the image; it is None where the claim's policy is to deploy the tag.
+    """
+    image = {
+        "repository": application.image.repository,
+        "tag": application.image.tag,
+        "pullPolicy": application.image.pullPolicy,
+    }
+    head = yaml_bytes({"image": image | ({"digest": digest} if digest else {})}, sort_keys=False)
+    return head + (yaml_bytes(application.values, sort_keys=True) if application.values else b"")
+
+
+def applications(
+    claimed: Iterable[Application], digests: Mapping[str, str], environment: Environment
+) -> dict[str, dict[str, bytes]]:
+    """Folder → its exact content, for each of the applications."""
+    return {
+        f"{folder(environment)}/{application.name}": {VALUES: values(application, digests.get(application.name))}
+        for application in claimed
+    }
+
+
+def deployment(claim: ApplicationClaim, environment: Environment, layout: Layout) -> dict[str, bytes]:
+    """Path → content of the environment's ApplicationSet."""
+    workloads = Workloads(
+        name=f"{environment.name}-apps",
+        folder=folder(environment),
+        prefix=f"{environment.name}-",
+        namespace=claim.metadata.namespace,
+        chart_repository=CHARTS,
+        charts={application.name: _chart(application, environment) for application in claim.spec.applications},
+        default_revision=environment.charts_revision,
+    )
+    manifest: dict[str, Any] = application_set(environment, workloads, layout)
+    return {application_set_path(environment): yaml_bytes(manifest, sort_keys=False)}
+
+
+def _chart(application: Application, environment: Environment) -> Chart:
+    chart = application.chart
+    match chart.source:
+        case "embedded":
+            return Chart(chart.name, environment.charts_revision)
+        case "repository":
+            return Chart(chart.name, "main")
+        case "oci":
+            return Chart(chart.name, chart.version or "", (chart.repository or "").removeprefix("oci://"))

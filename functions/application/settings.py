@@ -1,0 +1,26 @@
+"""The application function's settings."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.argocd import ValueFiles
+from shared.settings import Settings
+
+
+class ApplicationSettings(Settings):
+    """What the application function needs beyond the settings that all share."""
+
+    value_files: ValueFiles = Field(
+        "ref", description="How ArgoCD finds values: ref (a second source), or raw (a URL; needs a public repository)."
+    )
+    registry_mirrors: dict[str, str] = Field(
+        default_factory=dict, description="Registry host as images name it → endpoint where this process connects."
+    )
+    allowed_registries: tuple[str, ...] = Field(
+        (), description="Registry hosts (patterns) that may be asked; empty: any on a public address."
+    )
+    registry_credentials_file: Path | None = Field(
+        None, description="A docker config.json whose credentials are each used for their own host only."
+    )
+    registry_timeout: float = Field(5.0, description="Seconds that one request to a registry may take.")

@@ -1,0 +1,62 @@
+"""A BootstrapClaim as files and objects. Pure: the same claim is the same bytes on every machine."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from pydantic import SecretStr
+
+from shared.argocd import Layout, Manifest, credential, root_application, root_project, workload_project
+from shared.canonical import yaml_bytes
+from shared.claims import ClusterSpec
+from shared.history import checksum
+
+ROLES: Final = ("apps", "platform")
+KEEP: Final = ".gitkeep"
+CHART_DIGITS: Final = 12
+
+
+def structure(clusters: Iterable[ClusterSpec], organization: str, layout: Layout) -> dict[str, bytes]:
+    """Path → content of everything in `voltran` that is the bootstrap function's: the skeleton and the root apps."""
+    files: dict[str, bytes] = {}
+    for cluster in clusters:
+        for role in ROLES:
+            files[f"appsets/{cluster.type}/{role}/{KEEP}"] = b""
+            manifest = root_application(cluster.type, role, organization, layout)
+            files[f"root-apps/{cluster.type}/{role}-rootapp.yaml"] = yaml_bytes(manifest, sort_keys=False)
+        for environment in cluster.environments:
+            for folder in ("applications", "platform"):
+                files[f"environments/{cluster.type}/{environment}/{folder}/{KEEP}"] = b""
+    return files
+
+
+def argocd_objects(
+    clusters: Iterable[ClusterSpec],
+    organization: str,
+    chart_registries: tuple[str, ...],
+    token: SecretStr | None,
+    layout: Layout,
+) -> list[Manifest]:
+    """What ArgoCD must hold, in the order in which it must be there: projects, the credential, root Applications."""
+    clusters = list(clusters)
+    objects = [root_project(organization, layout)]
+    objects += [
+        workload_project(cluster.type, cluster.destination, organization, chart_registries, layout)
+        for cluster in clusters
+    ]
+    objects += [credential(organization, token, layout)] if token is not None else []
+    objects += [root_application(cluster.type, role, organization, layout) for cluster in clusters for role in ROLES]
+    return objects
+
+
+def chart_revision(charts: Mapping[str, Mapping[str, bytes]]) -> str:
+    """The immutable tag of a set of charts, made from their content and from nothing else."""
+    files = {f"{chart}/{path}": data for chart, folder in charts.items() for path, data in folder.items()}
+    return f"embedded-{checksum(files)[:CHART_DIGITS]}"
+
+
+def hook_fingerprint(secret: SecretStr) -> str:
+    """What a webhook's URL carries of its secret, which Gitea never shows: enough to tell two secrets apart."""
+    return hashlib.blake2b(
+        b"infraforge webhook", key=secret.get_secret_value().encode()[:64], digest_size=5
+    ).hexdigest()

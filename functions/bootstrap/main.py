@@ -1,0 +1,54 @@
+"""The bootstrap function: wiring, and the target that functions-framework serves."""
+
+import functools
+import time
+
+import functions_framework
+from flask import Request, Response
+
+from functions.bootstrap import charts
+from functions.bootstrap.handler import BootstrapHandler
+from functions.bootstrap.settings import BootstrapSettings
+from functions.bootstrap.webhook import PATH, Receiver
+from shared.kinds import BOOTSTRAP
+from shared.reconciler import Reconciler
+from shared.telemetry import configure_logging
+from shared.web import Endpoint
+from shared.wiring import Wiring
+
+
+def build(settings: BootstrapSettings) -> Endpoint:
+    """The function's HTTP interface with everything behind it. Makes no request."""
+    wiring = Wiring(settings)
+    handler = BootstrapHandler(
+        settings,
+        kube=wiring.kube,
+        gitea=wiring.gitea,
+        repository=wiring.repository,
+        voltran=wiring.voltran,
+        charts=charts.read(settings.charts_dir),
+        platform_charts=charts.read(settings.platform_charts_dir),
+    )
+    reconciler = Reconciler(
+        BOOTSTRAP, wiring.kube, handler.converge, announce=handler.announce, metrics=wiring.metrics, pause=time.sleep
+    )
+    receiver = Receiver(secret=settings.webhook_secret, broker_url=settings.broker_url, source=settings.gitea_url)
+    return Endpoint(
+        react=reconciler.react,
+        pings=wiring.pings(),
+        metrics=wiring.metrics,
+        body_limit=settings.body_limit,
+        routes={("POST", PATH): receiver},
+    )
+
+
+@functools.cache
+def _endpoint() -> Endpoint:
+    configure_logging()
+    return build(BootstrapSettings.from_environment())
+
+
+@functions_framework.http
+def bootstrap(request: Request) -> Response:
+    """Answer one request; the first one, normally a probe's, builds what the rest use."""
+    return _endpoint()(request)

@@ -1,0 +1,27 @@
+"""The bootstrap function's settings."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from shared.settings import BaseUrl, Settings
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class BootstrapSettings(Settings):
+    """What the bootstrap function needs beyond the settings that all share."""
+
+    charts_dir: Path = Field(_ROOT / "charts", description="The embedded application charts, one folder each.")
+    platform_charts_dir: Path = Field(_ROOT / "platform-charts", description="The embedded platform charts.")
+    argocd_token: SecretStr | None = Field(
+        None, description="A read-only Gitea token for ArgoCD; without it ArgoCD's credential is left alone."
+    )
+    chart_registries: tuple[str, ...] = Field(
+        (), description="OCI registries, without scheme, from which projects may take charts."
+    )
+    webhook_url: BaseUrl | None = Field(
+        None, description="This function's address as Gitea reaches it; without it no webhook is registered."
+    )
+    webhook_secret: SecretStr | None = Field(None, description="The secret that signs Gitea's deliveries.")
+    broker_url: str | None = Field(None, description="Where webhook deliveries go on as CloudEvents.")

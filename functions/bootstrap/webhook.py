@@ -1,0 +1,90 @@
+"""Gitea's webhook: registered for the organization, received here, handed to the Broker.
+
+Gitea delivers once, in order, and waits 5 s at most, so nothing is done here but to check the signature.
+"""
+
+import hashlib
+import hmac
+import re
+from typing import Final
+
+import httpx
+from flask import Request, Response
+from pydantic import SecretStr
+from werkzeug.datastructures import Headers
+
+from functions.bootstrap.desired import hook_fingerprint
+from shared import events
+from shared.errors import InvalidEvent, TransientError
+from shared.gitea import Gitea
+from shared.web import Unauthorized
+
+PATH: Final = "/webhooks/gitea"
+EVENTS: Final = frozenset({"push", "delete", "repository"})
+HAND_OVER_SECONDS: Final = 4.0
+"""Less than the 5 s after which Gitea gives a delivery up."""
+
+
+def register(gitea: Gitea, organization: str, base_url: str, secret: SecretStr) -> str:
+    """Make sure that exactly one active webhook of the organization comes to us with this secret; returns its URL.
+
+    Gitea neither shows nor changes a hook's secret, so the URL carries a fingerprint of it: a hook of ours with
+    another one is replaced, the new before the old. Hooks that lead elsewhere are not ours.
+    """
+    url = f"{base_url}{PATH}?fingerprint={hook_fingerprint(secret)}"
+    ours = [hook for hook in gitea.hooks(organization) if hook.url.partition("?")[0] == f"{base_url}{PATH}"]
+    good = [hook for hook in ours if hook.url == url and hook.active and hook.events >= EVENTS]
+    if not good:
+        gitea.create_hook(organization, url, secret, EVENTS)
+    for hook in ours:
+        if hook not in good[:1]:
+            gitea.delete_hook(organization, hook)
+    return url
+
+
+class Receiver:
+    """Takes deliveries at `POST /webhooks/gitea`."""
+
+    def __init__(
+        self,
+        *,
+        secret: SecretStr | None,
+        broker_url: str | None,
+        source: str,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._secret = secret.get_secret_value().encode() if secret is not None else b""
+        self._broker_url = broker_url
+        self._source = source
+        self._http = httpx.Client(timeout=HAND_OVER_SECONDS, transport=transport, trust_env=False)
+
+    def __call__(self, request: Request, body: bytes) -> Response:
+        """202 when the Broker has the delivery. Raises `Unauthorized`, `InvalidEvent` or `TransientError`."""
+        self._verify(request.headers, body)
+        event = request.headers.get("X-Gitea-Event", "")
+        delivery = request.headers.get("X-Gitea-Delivery", "")
+        if not re.fullmatch(r"[a-z_]{1,40}", event) or not re.fullmatch(r"[0-9A-Za-z-]{1,64}", delivery):
+            raise InvalidEvent("not a delivery of Gitea's: X-Gitea-Event and X-Gitea-Delivery are missing or malformed")
+        if self._broker_url is None:
+            raise TransientError("no Broker to hand the delivery to: set INFRAFORGE_BROKER_URL", reason="NoBroker")
+        headers, content = events.delivery(self._source, event, delivery, body)
+        try:
+            answer = self._http.post(self._broker_url, headers=headers, content=content)
+        except httpx.HTTPError as error:
+            raise TransientError(
+                f"the Broker does not answer: {type(error).__name__}", reason="BrokerUnavailable"
+            ) from error
+        if not answer.is_success:
+            raise TransientError(f"the Broker answered {answer.status_code}", reason="BrokerUnavailable")
+        return Response(status=202)
+
+    def _verify(self, headers: Headers, body: bytes) -> None:
+        """The bare hex HMAC-SHA256 of the body; Gitea sends the header empty when a hook has no secret."""
+        given = headers.get("X-Gitea-Signature", "")
+        if not self._secret:
+            raise Unauthorized("no webhook secret is configured here: set INFRAFORGE_WEBHOOK_SECRET")
+        if not given:
+            raise Unauthorized("the delivery has no signature: give the webhook its secret")
+        expected = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+            raise Unauthorized("the signature does not match: the webhook has another secret")

@@ -1,0 +1,78 @@
+"""What must hold before a claim touches Git: its type is served, its environment exists, and is its own."""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from shared.claims import ApplicationClaim, BootstrapClaim, PlatformClaim
+from shared.environments import Environment, check_namespace, locate, seniority
+from shared.errors import InvalidClaim
+from shared.kinds import BOOTSTRAP
+from shared.kube.client import Kube
+from shared.reconciler import Kind
+
+EnvironmentClaim = TypeVar("EnvironmentClaim", ApplicationClaim, PlatformClaim)
+
+
+class Admission:
+    """Answers where a claim may write, or raises why it may not."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        *,
+        gitea_url: str,
+        system_namespace: str,
+        cluster_types: frozenset[str],
+        environment_namespaces: Mapping[str, frozenset[str]],
+    ) -> None:
+        self._kube = kube
+        self._gitea_url = gitea_url
+        self._system_namespace = system_namespace
+        self._cluster_types = cluster_types
+        self._environment_namespaces = environment_namespaces
+
+    def admit(self, claim: EnvironmentClaim, kind: Kind[EnvironmentClaim]) -> Environment:
+        """The environment that `claim` owns.
+
+        Raises `InvalidClaim` (reasons ClusterTypeNotServed, NamespaceNotAllowed, ClusterTypeUnknown,
+        EnvironmentUnknown, EnvironmentConflict) or `NotBootstrapped`.
+        """
+        spec = claim.spec
+        if self._cluster_types and spec.clusterType not in self._cluster_types:
+            raise InvalidClaim(
+                f'spec.clusterType: this installation does not serve "{spec.clusterType}"; '
+                f"it serves {', '.join(sorted(self._cluster_types))}",
+                reason="ClusterTypeNotServed",
+            )
+        check_namespace(claim, spec.environment, self._environment_namespaces)
+        environment = locate(self._bootstraps(), spec.clusterType, spec.environment)
+        self._refuse_a_second_owner(claim, kind)
+        return environment
+
+    def _bootstraps(self) -> Iterator[BootstrapClaim]:
+        """The BootstrapClaims that count: ours by namespace and by Gitea, and readable."""
+        for document in self._kube.list(BOOTSTRAP.resource, self._system_namespace):
+            try:
+                claim = BOOTSTRAP.parse(document)
+            except InvalidClaim:
+                continue  # its own status says so
+            if claim.spec.gitea.url.rstrip("/") == self._gitea_url:
+                yield claim
+
+    def _refuse_a_second_owner(self, claim: EnvironmentClaim, kind: Kind[EnvironmentClaim]) -> None:
+        spec = claim.spec
+        for document in self._kube.list(kind.resource):
+            theirs = document.get("spec") or {}
+            if (theirs.get("clusterType"), theirs.get("environment")) != (spec.clusterType, spec.environment):
+                continue
+            try:
+                other = kind.parse(document)
+            except InvalidClaim:
+                continue  # it writes nothing, so it owns nothing
+            if seniority(other) < seniority(claim):
+                raise InvalidClaim(
+                    f'environment "{spec.environment}" of cluster type "{spec.clusterType}" belongs to '
+                    f"{kind.name} {other.metadata.namespace}/{other.metadata.name}, which is older: "
+                    "move the content there, or delete one of the two",
+                    reason="EnvironmentConflict",
+                )

@@ -1,0 +1,117 @@
+"""CloudEvents in and out (cloudevents.io, HTTP binding 1.0), in the binary and the structured mode.
+
+An event is only a hint to look: of a claim's event the functions take the claim's identity and nothing else.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cloudevents.exceptions import GenericException
+from cloudevents.http import CloudEvent, from_http, to_binary
+
+from shared.errors import InvalidEvent
+
+PING: Final = "dev.knative.sources.ping"
+BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
+GITEA_PREFIX: Final = "io.infraforge.gitea."
+CLAIM_CHANGES: Final = frozenset(
+    f"dev.knative.apiserver.{mode}.{change}" for mode in ("resource", "ref") for change in ("add", "update", "delete")
+)
+WAKE_UPS: Final = frozenset({PING, BOOTSTRAPPED})
+KNOWN: Final = CLAIM_CHANGES | WAKE_UPS
+
+_SUBJECT = re.compile(
+    r"/apis/(?P<group>[^/]+)/(?P<version>[^/]+)/namespaces/(?P<namespace>[^/]+)/[^/]+/(?P<name>[^/]+)"
+)
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+@dataclass(frozen=True)
+class ClaimRef:
+    """Which claim an event speaks of."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the functions use of a CloudEvent."""
+
+    id: str
+    type: str
+    claim: ClaimRef | None
+
+
+def parse(headers: Mapping[str, str], body: bytes) -> Event:
+    """The event in a request. Raises `InvalidEvent` with a message that names the mend."""
+    try:
+        raw = from_http(headers, body, data_unmarshaller=_unparsed)
+    except GenericException as error:
+        raise InvalidEvent(
+            "not a CloudEvent: send the binary mode (ce-id, ce-source, ce-type and ce-specversion headers) or the "
+            "structured mode (content type application/cloudevents+json with those attributes in the body)"
+        ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidEvent("not a CloudEvent: the body cannot be read as JSON in UTF-8") from error
+    kind = raw["type"]
+    return Event(id=str(raw["id"])[:128], type=kind, claim=_claim_of(raw) if kind in CLAIM_CHANGES else None)
+
+
+def bootstrapped(source: str, claim: ClaimRef) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the event that tells the other functions that there is a platform to deploy to."""
+    event = CloudEvent(
+        {"type": BOOTSTRAPPED, "source": source, "id": str(uuid.uuid4()), "subject": str(claim)},
+        {"namespace": claim.namespace, "name": claim.name},
+    )
+    return _binary(event)
+
+
+def delivery(source: str, event: str, delivery_id: str, body: bytes) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the event that carries a webhook delivery, whose JSON body goes on unchanged.
+
+    `event` is Gitea's event name (`X-Gitea-Event`); `delivery_id` becomes the event's id, so that a delivery
+    that is sent twice is the same event twice.
+    """
+    attributes = {
+        "type": f"{GITEA_PREFIX}{event}",
+        "source": source,
+        "id": delivery_id,
+        "datacontenttype": "application/json",
+    }
+    headers, _ = _binary(CloudEvent(attributes, None))
+    return headers | {"content-type": "application/json"}, body
+
+
+def _binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
+    headers, body = to_binary(event)
+    return dict(headers), body or b""
+
+
+def _unparsed(data: Any) -> Any:
+    """Event data stays as it came: nothing of it is trusted, so nothing of it is parsed."""
+    return data
+
+
+def _claim_of(raw: CloudEvent) -> ClaimRef:
+    attributes = raw.get_attributes()
+    subject = _SUBJECT.fullmatch(str(attributes.get("subject", "")))
+    place = subject.groupdict() if subject else {}
+    namespace = str(attributes.get("namespace") or place.get("namespace") or "")
+    name = str(attributes.get("name") or place.get("name") or "")
+    kind = str(attributes.get("kind") or "")
+    if not re.fullmatch(r"[A-Z][A-Za-z]{0,62}", kind):
+        raise InvalidEvent("not a claim's event: the extension attribute ce-kind is missing or is not a kind")
+    if not _LABEL.fullmatch(namespace) or not _SUBDOMAIN.fullmatch(name):
+        raise InvalidEvent(
+            "not a claim's event: ce-namespace and ce-name (or the subject) do not name an object of Kubernetes"
+        )
+    return ClaimRef(kind=kind, namespace=namespace, name=name)

@@ -1,0 +1,214 @@
+"""Organizations, repositories and webhooks over Gitea's API v1.
+
+Gitea's answers, which differ from what one would expect in many places, are recorded in tests/recordings/gitea; the
+library's exceptions and Gitea's refusals become ours in `_request` and nowhere else.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+from pydantic import SecretStr
+
+from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError
+from shared.history import PastCommit
+
+PAGE: Final = 50
+"""Gitea caps a page at 50, whatever is asked."""
+
+MAX_PAGES: Final = 200
+_EXISTS: Final = frozenset({409, 422})
+
+
+class GiteaNotFound(PermanentError):
+    """There is no such thing, or our token may not see it: Gitea hides what is private behind a 404."""
+
+
+class GiteaRefused(PermanentError):
+    """Gitea does not accept the request as it stands."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A webhook as Gitea lists it: never with its secret."""
+
+    id: int
+    url: str
+    active: bool
+    events: frozenset[str]
+
+
+class Gitea:
+    """A client of one Gitea, at `endpoint`. Thread-safe; the token goes to that endpoint only.
+
+    Every method raises `GiteaUnavailable` for a time-out, a refused connection, 429 and 5xx, and `Forbidden` for 401
+    and 403, with Gitea's own words.
+    """
+
+    def __init__(
+        self, endpoint: str, token: SecretStr, *, timeout: float, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=f"{endpoint}/api/v1",
+            headers={"Authorization": f"token {token.get_secret_value()}", "Accept": "application/json"},
+            timeout=timeout,
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def ensure_organization(self, name: str) -> bool:
+        """Create the organization, private; False when it was there already."""
+        if self._exists(f"/orgs/{_part(name)}"):
+            return False
+        created = self._create("/orgs", {"username": name, "visibility": "private"})
+        if not created and not self._exists(f"/orgs/{_part(name)}"):  # Gitea: 422 also when a user has the name
+            raise Forbidden(
+                f'the organization "{name}" cannot be created: the name belongs to a user, is reserved, or is an '
+                "organization that our token may not see; choose another spec.gitea.organization or grant access",
+                reason="OrganizationNotAccessible",
+            )
+        return created
+
+    def ensure_repository(self, organization: str, name: str) -> bool:
+        """Create the repository, private and empty; False when it was there already."""
+        if self._exists(f"/repos/{_part(organization)}/{_part(name)}"):
+            return False
+        body = {"name": name, "private": True, "auto_init": False, "default_branch": "main"}
+        try:
+            return self._create(f"/orgs/{_part(organization)}/repos", body)
+        except GiteaNotFound as error:
+            raise Forbidden(
+                f'our token may not create repositories in the organization "{organization}": '
+                "make its user an owner of the organization",
+                reason="OrganizationNotWritable",
+            ) from error
+
+    def head(self, organization: str, repository: str, branch: str = "main") -> str | None:
+        """The commit a branch stands on; None when the branch or the repository does not exist."""
+        try:
+            answer = self._request("GET", f"/repos/{_part(organization)}/{_part(repository)}/branches/{_part(branch)}")
+        except GiteaNotFound:
+            return None
+        return str(answer["commit"]["id"])
+
+    def last_commit(self, organization: str, repository: str, path: str) -> PastCommit | None:
+        """The last commit on the default branch that changed `path`; None when none did."""
+        where = f"/repos/{_part(organization)}/{_part(repository)}/commits"
+        query = {"path": path, "limit": "1", "stat": "false", "verification": "false", "files": "false"}
+        try:
+            answer = self._request("GET", where, query=query)
+        except GiteaNotFound:
+            return None
+        if not answer:
+            return None
+        when = datetime.fromisoformat(answer[0]["commit"]["committer"]["date"]).astimezone(UTC)
+        return PastCommit(str(answer[0]["sha"]), when.isoformat())
+
+    def hooks(self, organization: str) -> Iterator[Hook]:
+        """The organization's webhooks, ours and everybody's."""
+        for page in range(1, MAX_PAGES):
+            listed = self._request(
+                "GET", f"/orgs/{_part(organization)}/hooks", query={"page": str(page), "limit": str(PAGE)}
+            )
+            for one in listed or []:
+                yield Hook(
+                    id=int(one["id"]),
+                    url=str((one.get("config") or {}).get("url", "")),
+                    active=bool(one.get("active")),
+                    events=frozenset(one.get("events") or ()),
+                )
+            if len(listed or []) < PAGE:
+                return
+
+    def create_hook(self, organization: str, url: str, secret: SecretStr, events: frozenset[str]) -> None:
+        """Register a webhook of the organization, active (Gitea's own default is inactive)."""
+        body = {
+            "type": "gitea",
+            "active": True,
+            "events": sorted(events),
+            "config": {"url": url, "content_type": "json", "secret": secret.get_secret_value()},
+        }
+        self._request("POST", f"/orgs/{_part(organization)}/hooks", body=body)
+
+    def delete_hook(self, organization: str, hook: Hook) -> None:
+        """Remove a webhook; one that is gone already is no error."""
+        try:
+            self._request("DELETE", f"/orgs/{_part(organization)}/hooks/{hook.id}")
+        except GiteaNotFound:
+            return
+
+    def ping(self) -> None:
+        """Raise what stands between us and Gitea, if anything does; our token is tried as well."""
+        self._request("GET", "/user")
+
+    def _exists(self, path: str) -> bool:
+        try:
+            self._request("GET", path)
+        except GiteaNotFound:
+            return False
+        return True
+
+    def _create(self, path: str, body: Mapping[str, object]) -> bool:
+        """True when created; 409 and 422 are what Gitea says when it is there."""
+        try:
+            self._request("POST", path, body=body)
+        except GiteaRefused as error:
+            if error.status in _EXISTS:
+                return False
+            raise
+        return True
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:
+        try:
+            response = self._http.request(method, path, params=query, json=body)
+        except httpx.HTTPError as error:
+            raise GiteaUnavailable(f"Gitea does not answer: {type(error).__name__}") from error
+        if not response.is_success:
+            raise _failure(response, path)
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            raise GiteaUnavailable("Gitea answered with something that is not JSON") from error
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _failure(response: httpx.Response, path: str) -> InfraForgeError:
+    status, words = response.status_code, _words(response)
+    if status == 401:  # noqa: PLR2004
+        return Forbidden(
+            f"Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN ({words})", reason="TokenRefused"
+        )
+    if status == 403:  # noqa: PLR2004
+        return Forbidden(f"Gitea refuses us at {path}: {words}", reason="GiteaForbidden")
+    if status == 404:  # noqa: PLR2004
+        return GiteaNotFound(f"Gitea has no {path}: {words}", reason="NotFound")
+    if status == 429 or status >= 500:  # noqa: PLR2004
+        return GiteaUnavailable(f"Gitea answered {status}: {words}")
+    return GiteaRefused(f"Gitea refuses {path} ({status}): {words}", status)
+
+
+def _words(response: httpx.Response) -> str:
+    """Gitea's own message, in one bounded line."""
+    try:
+        message = str(response.json().get("message", ""))
+    except (ValueError, AttributeError):
+        message = response.text
+    return " ".join(message.split())[:200] or response.reason_phrase

@@ -1,0 +1,165 @@
+"""Reading and writing Kubernetes objects as plain JSON documents.
+
+The library's typed models know nothing of claims, so every object travels as the document the API server sent. Its
+exceptions become ours here and nowhere else.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from shared.errors import Forbidden, KubeConflict, KubeUnavailable, PermanentError
+
+Document = dict[str, Any]
+Query = list[tuple[str, str]]
+
+FIELD_MANAGER: Final = "infraforge"
+PAGE: Final = 200
+
+_MERGE_PATCH: Final = "application/merge-patch+json"
+_APPLY_PATCH: Final = "application/apply-patch+yaml"
+_GONE: Final = 410
+_TOO_MANY: Final = 429
+_SERVER_FAULT: Final = 500
+
+
+class KubeNotFound(PermanentError):
+    """The object, its namespace or its kind does not exist."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind as the API addresses it, e.g. `Resource("argoproj.io/v1alpha1", "applications")`."""
+
+    api_version: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+        """The request path; `namespace` None means all namespaces (or a cluster-scoped kind)."""
+        parts = ["apis" if "/" in self.api_version else "api", self.api_version]
+        parts += ["namespaces", quote(namespace, safe="")] if namespace else []
+        parts.append(self.plural)
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
+        return "/" + "/".join(parts)
+
+
+EVENTS: Final = Resource("v1", "events")
+
+
+class Kube:
+    """The verbs the functions use. Thread-safe.
+
+    Every method raises `KubeUnavailable` when the API server does not answer or asks for patience, `KubeConflict`
+    when the object changed meanwhile, `Forbidden` when RBAC or an admission policy refuses, and `KubeNotFound`.
+    """
+
+    def __init__(self, api: ApiClient, *, timeout: float) -> None:
+        self._api = api
+        self._timeout = timeout
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
+        """The object, or None when it does not exist."""
+        try:
+            return self._request("GET", resource.path(namespace, name))
+        except KubeNotFound:
+            return None
+
+    def list(self, resource: Resource, namespace: str | None = None) -> Iterator[Document]:
+        """Every object of a kind, page by page; a list that expires half-way (410) is `KubeUnavailable`."""
+        query = [("limit", str(PAGE))]
+        while True:
+            page = self._request("GET", resource.path(namespace), query=query)
+            yield from page.get("items") or []
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query = [("limit", str(PAGE)), ("continue", token)]
+
+    def apply(self, resource: Resource, document: Mapping[str, Any]) -> Document:
+        """Server-side apply: what `document` says becomes ours, and true."""
+        metadata = document["metadata"]
+        return self._request(
+            "PATCH",
+            resource.path(metadata.get("namespace"), metadata["name"]),
+            query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
+            body=document,
+            content_type=_APPLY_PATCH,
+        )
+
+    def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
+        """Merge `status` into the status of `document`, provided the object is still the one that was read."""
+        metadata = document["metadata"]
+        return self._request(
+            "PATCH",
+            resource.path(metadata["namespace"], metadata["name"], "status"),
+            query=[("fieldManager", FIELD_MANAGER)],
+            body={"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status},
+            content_type=_MERGE_PATCH,
+        )
+
+    def create(self, resource: Resource, document: Mapping[str, Any]) -> Document:
+        """Create the object; `KubeConflict` when it exists."""
+        path = resource.path(document["metadata"].get("namespace"))
+        return self._request("POST", path, query=[("fieldManager", FIELD_MANAGER)], body=document)
+
+    def ping(self) -> None:
+        """Raise what stands between us and the API server, if anything does."""
+        self._request("GET", "/version")
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> Document:
+        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
+        try:
+            prepared = self._api.param_serialize(
+                method, path, query_params=query or [], header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+            response = self._api.call_api(*prepared[:4], _request_timeout=self._timeout)
+            answer: bytes = response.data if response.data is not None else response.response.data
+        except (HTTPError, ApiException, OSError) as error:
+            raise KubeUnavailable(f"the Kubernetes API does not answer: {type(error).__name__}") from error
+        if response.status >= 300:  # noqa: PLR2004 - the bound of HTTP's success codes
+            raise _failure(response.status, path, answer)
+        document = _document(answer)
+        if document is None:
+            raise KubeUnavailable("the Kubernetes API answered with something that is not JSON")
+        return document
+
+
+def _document(answer: bytes | None) -> Document | None:
+    try:
+        document = json.loads(answer or b"{}")
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _failure(status: int, path: str, answer: bytes | None) -> Exception:
+    """Ours for a Kubernetes `Status` answer (its message names object and field, and carries no credential)."""
+    details = _document(answer) or {}
+    message = str(details.get("message") or f"HTTP {status}")[:500]
+    match status:
+        case 401:
+            return Forbidden("the Kubernetes API does not know our token (401): renew the service account's token")
+        case 403:
+            return Forbidden(f"the Kubernetes API refuses us: {message}")
+        case 404:
+            return KubeNotFound(f"{path}: {message}", reason="NotFound")
+        case 409:
+            return KubeConflict(message)
+        case _ if status in (_GONE, _TOO_MANY) or status >= _SERVER_FAULT:
+            return KubeUnavailable(f"the Kubernetes API asks for patience ({status}): {message}")
+        case _:
+            return PermanentError(f"the Kubernetes API refuses the object ({status}): {message}", reason="Refused")

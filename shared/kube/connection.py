@@ -1,0 +1,32 @@
+"""How a process reaches the Kubernetes API: by its service account, or by a kubeconfig file."""
+
+from pathlib import Path
+
+from kubernetes import config
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config.config_exception import ConfigException
+
+from shared.errors import PermanentError
+from shared.kube.client import Kube
+
+
+def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
+    """A client for the cluster of `kubeconfig`, or for the one this process runs in when that is None.
+
+    The service account's token is read again as it expires (the client library does that). No request is made here.
+    """
+    configuration = Configuration()
+    try:
+        if kubeconfig is None:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # the library's
+        else:
+            config.load_kube_config(  # type: ignore[no-untyped-call]  # the library's
+                config_file=str(kubeconfig), client_configuration=configuration
+            )
+    except ConfigException as error:
+        raise PermanentError(
+            f"no way to reach the Kubernetes API: {error}; run in a cluster or set INFRAFORGE_KUBECONFIG",
+            reason="KubeConfigMissing",
+        ) from error
+    configuration.retries = False  # the Broker retries; a second layer would only hide what is slow
+    return Kube(ApiClient(configuration), timeout=timeout)

@@ -1,0 +1,124 @@
+"""The HTTP side of a function: every answer the Broker, Gitea, a probe or a person can get.
+
+The rules are Knative's (docs: knative.dev/docs/eventing/event-delivery): 2xx with a body that is not a CloudEvent is
+a failure, 5xx is tried again, other 4xx goes to the dead letter, and an error body over 768 bytes takes the in-memory
+channel's dispatcher down. So a success is empty or an event, and an error is one short line.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from flask import Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from shared import events
+from shared.errors import InfraForgeError, InvalidEvent, TransientError
+from shared.telemetry import Metrics
+
+MAX_ERROR_BODY: Final = 500
+
+log = logging.getLogger(__name__)
+
+Reply = tuple[dict[str, str], bytes]
+"""Headers and body of a CloudEvent in the binary mode."""
+
+
+class Unauthorized(InfraForgeError):
+    """The request does not prove where it comes from."""
+
+
+class PayloadTooLarge(InfraForgeError):
+    """The body is larger than this function reads."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A function's whole HTTP interface, called by functions-framework with each request.
+
+    `react` converges what an event speaks of and may return a reply; `pings` name the dependencies and raise what is
+    wrong with them; `routes` holds the further `(method, path)` pairs a function serves.
+    """
+
+    react: Callable[[events.Event], Reply | None]
+    pings: Mapping[str, Callable[[], None]]
+    metrics: Metrics
+    body_limit: int
+    routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] = field(default_factory=dict)
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request; nothing that goes wrong in it escapes."""
+        try:
+            return self._route(request)
+        except TransientError as error:
+            log.warning("trying again later: %s: %s", error.reason, error)
+            return _refusal(503, error, {"Retry-After": str(error.retry_after)})
+        except InvalidEvent as error:
+            return _refusal(400, error)
+        except Unauthorized as error:
+            return _refusal(401, error)
+        except PayloadTooLarge as error:
+            return _refusal(413, error)
+        except Exception:  # the boundary: a fault of ours is logged once, here, with its trace
+            log.exception("a fault of ours")
+            return Response("internal error: see the function's log\n", 500, mimetype="text/plain")
+
+    def _route(self, request: Request) -> Response:
+        extra = self.routes.get((request.method, request.path))
+        if extra is not None:
+            return extra(request, self._body(request))
+        match request.method, request.path:
+            case "POST", "/":
+                return self._event(request)
+            case "GET" | "HEAD", "/healthz":
+                return _text(200, "ok")
+            case "GET" | "HEAD", "/readyz":
+                return self._readiness()
+            case "GET" | "HEAD", "/metrics":
+                return Response(generate_latest(self.metrics.registry), content_type=CONTENT_TYPE_LATEST)
+            case _, path if path in self._paths():
+                return _text(405, f"{request.method} is not served here")
+            case _:
+                return _text(404, "nothing is served here: events go to POST /")
+
+    def _event(self, request: Request) -> Response:
+        with self.metrics.measure() as outcome:
+            event = events.parse(dict(request.headers), self._body(request))
+            outcome.kind = event.type if event.type in events.KNOWN else "other"
+            reply = self.react(event)
+        if reply is None:
+            return Response(status=204)
+        headers, body = reply
+        return Response(body, 200, headers)
+
+    def _body(self, request: Request) -> bytes:
+        request.max_content_length = self.body_limit
+        try:
+            return request.get_data(cache=True)
+        except RequestEntityTooLarge as error:
+            raise PayloadTooLarge(f"the body is larger than {self.body_limit} bytes") from error
+
+    def _readiness(self) -> Response:
+        lines, status = [], 200
+        for name, ping in self.pings.items():
+            try:
+                ping()
+                lines.append(f"{name}: ok")
+            except InfraForgeError as error:
+                status = 503
+                lines.append(f"{name}: {error.reason}: {error}"[:150])
+        return _text(status, "\n".join(lines))
+
+    def _paths(self) -> set[str]:
+        return {"/", "/healthz", "/readyz", "/metrics"} | {path for _, path in self.routes}
+
+
+def _refusal(status: int, error: InfraForgeError, headers: Mapping[str, str] | None = None) -> Response:
+    return _text(status, f"{error.reason}: {error}", headers)
+
+
+def _text(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    body = text.encode("utf-8", "replace")[: MAX_ERROR_BODY - 1] + b"\n"
+    return Response(body, status, dict(headers or {}), mimetype="text/plain")
