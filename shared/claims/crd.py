@@ -172,7 +172,7 @@ def _root(claim: type[BaseModel]) -> _Schema:
 def _structural(raw: _Schema, definitions: Mapping[str, _Schema]) -> _Schema:
     """One level of pydantic's schema and those below it, in the structural form."""
     node = _resolved(raw, definitions)
-    schema = {keyword: node[keyword] for keyword in _KEYWORDS if keyword in node}
+    schema: _Schema = {keyword: node[keyword] for keyword in _KEYWORDS if keyword in node}
     if not schema.get("default"):  # an absent field says as much as None or an empty list
         schema.pop("default", None)
     if "description" in schema:

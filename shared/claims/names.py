@@ -41,13 +41,13 @@ MENDS: Final = {
 }
 """What a message says about a text that does not match: what it is not, and what would mend it."""
 
-DnsLabel = Annotated[str, Field(min_length=1, max_length=MAX_LABEL, pattern=DNS_LABEL_PATTERN)]
-Url = Annotated[str, Field(min_length=1, max_length=255, pattern=URL_PATTERN)]
-OrganizationName = Annotated[str, Field(min_length=1, max_length=40, pattern=ORGANIZATION_PATTERN)]
+DnsLabel = Annotated[str, Field(max_length=MAX_LABEL, pattern=DNS_LABEL_PATTERN)]
+Url = Annotated[str, Field(max_length=255, pattern=URL_PATTERN)]
+OrganizationName = Annotated[str, Field(max_length=40, pattern=ORGANIZATION_PATTERN)]
 ImageRepository = Annotated[str, Field(min_length=1, max_length=255)]
-ImageTag = Annotated[str, Field(min_length=1, max_length=128, pattern=TAG_PATTERN)]
-ChartRepository = Annotated[str, Field(min_length=1, max_length=255, pattern=CHART_REPOSITORY_PATTERN)]
-ChartVersion = Annotated[str, Field(min_length=1, max_length=128, pattern=CHART_VERSION_PATTERN)]
+ImageTag = Annotated[str, Field(max_length=128, pattern=TAG_PATTERN)]
+ChartRepository = Annotated[str, Field(max_length=255, pattern=CHART_REPOSITORY_PATTERN)]
+ChartVersion = Annotated[str, Field(max_length=128, pattern=CHART_VERSION_PATTERN)]
 
 
 def application_release(environment: str, application: str) -> str:

@@ -45,10 +45,9 @@ def parse(kind: str, document: Mapping[str, Any]) -> Claim:
 
 
 def _quoted(text: str) -> str:
-    """`text` in quotes, without anything that could break the line, at most `MAX_QUOTED` characters of it."""
-    return json.dumps(
-        text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 1] + "…", ensure_ascii=not text.isprintable()
-    )
+    """`text` in quotes, without anything that could break the line, cut to about `MAX_QUOTED` characters."""
+    shown = json.dumps(text[: MAX_QUOTED + 1], ensure_ascii=not text.isprintable())
+    return shown if len(shown) <= MAX_QUOTED + 2 else f'{shown[:MAX_QUOTED]}…"'
 
 
 def _path(location: tuple[str | int, ...]) -> str:

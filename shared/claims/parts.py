@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.claims.names import URL_PATTERN
+from shared.claims.names import Url
 from shared.claims.problems import Problem, refuse
 from shared.claims.rules import validations
 
@@ -30,9 +30,7 @@ class Destination(SpecModel):
         )
     )
 
-    server: Annotated[str, Field(min_length=1, max_length=255, pattern=URL_PATTERN)] | None = Field(
-        default=None, description="The address of its API server. Either this or name."
-    )
+    server: Url | None = Field(default=None, description="The address of its API server. Either this or name.")
     name: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
         default=None, description="Its name in ArgoCD. Either this or server."
     )

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from shared.claims.names import MAX_APPLICATIONS, MAX_CLUSTERS, MAX_ENVIRONMENTS, MAX_SERVICES, DnsLabel
 from shared.claims.parts import Destination, StatusModel
-from shared.claims.rules import map_list
+from shared.claims.rules import SET, map_list
 
 MAX_MESSAGE: Final = 1024
 MAX_ROOT_APPS: Final = 2 * MAX_CLUSTERS
@@ -30,6 +30,7 @@ Address = Annotated[str, Field(max_length=1024)]
 Sha = Annotated[str, Field(max_length=64, description="The commit's hash, in hexadecimal digits.")]
 Time = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
 Generation = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+RootApp = Annotated[str, Field(max_length=253)]
 RowState = Literal["Committed", "Held"]
 
 _PATH = "The folder in voltran that holds its files."
@@ -107,7 +108,7 @@ class ClusterRow(StatusModel):
     """A cluster type that is bootstrapped: what the other claims are held against."""
 
     type: DnsLabel = Field(description="The cluster type.")
-    environments: Annotated[list[DnsLabel], Field(max_length=MAX_ENVIRONMENTS)] = Field(
+    environments: Annotated[list[DnsLabel], Field(max_length=MAX_ENVIRONMENTS, json_schema_extra=SET)] = Field(
         default=[], description="Its environments that exist in voltran."
     )
     destination: Destination | None = Field(default=None, description="Where its applications run.")
@@ -139,7 +140,7 @@ class BootstrapStatus(ClaimStatus):
     )
     charts: ChartsRevision | None = Field(default=None, description="The application charts in Gitea.")
     platformCharts: ChartsRevision | None = Field(default=None, description="The platform charts in Gitea.")
-    rootApps: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=MAX_ROOT_APPS)] = Field(
+    rootApps: Annotated[list[RootApp], Field(max_length=MAX_ROOT_APPS, json_schema_extra=SET)] = Field(
         default=[], description="The names of the root applications in ArgoCD."
     )
     clusters: Annotated[list[ClusterRow], Field(max_length=MAX_CLUSTERS, json_schema_extra=map_list("type"))] = Field(

@@ -31,21 +31,24 @@ _IMAGE_IS_ABSENT: Final[JsonDict] = {
 }
 
 
-def _depth(node: object) -> int:
-    """Levels of maps and lists in `node`; counts no further than one above `MAX_DEPTH`."""
-    depth = 0
-    level = [node]
-    while level and depth <= MAX_DEPTH:
-        level = [one for one in level if isinstance(one, dict | list)]
-        depth += bool(level)
-        level = [child for one in level for child in (one.values() if isinstance(one, dict) else one)]
-    return depth
+def _is_deep(values: Mapping[str, object]) -> bool:
+    """Whether maps and lists are nested deeper than `MAX_DEPTH`. Looks no further than that."""
+    level: list[object] = [values]
+    for _ in range(MAX_DEPTH):
+        nested: list[object] = []
+        for one in level:
+            if isinstance(one, Mapping):
+                nested.extend(one.values())
+            elif isinstance(one, list | tuple):
+                nested.extend(one)
+        level = nested
+    return any(isinstance(one, Mapping | list | tuple) for one in level)
 
 
 def _bounded(values: object) -> object:
     if not isinstance(values, Mapping):
         raise PydanticCustomError("values", "must be a map")
-    if _depth(values) > MAX_DEPTH:
+    if _is_deep(values):
         raise PydanticCustomError("values", "are nested deeper than {limit} levels", {"limit": MAX_DEPTH})
     try:
         size = len(json_bytes(values))
