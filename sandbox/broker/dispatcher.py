@@ -31,7 +31,7 @@ LONGEST_ERROR: Final = 768
 log = logging.getLogger(__name__)
 
 
-class Overloaded(Exception):  # noqa: N818 - named for what happened, as in shared/errors.py
+class Overloaded(Exception):
     """As many deliveries, or bytes, are under way as the broker may hold: answer 503."""
 
 

@@ -26,7 +26,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
-class MalformedEvent(ValueError):  # noqa: N818 - named for what happened, as in shared/errors.py
+class MalformedEvent(ValueError):
     """The message says that it is a CloudEvent, or had to be one, and cannot be read as such."""
 
 
