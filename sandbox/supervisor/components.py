@@ -94,8 +94,9 @@ class Blueprint:
         return self.directory.configuration / "crds"
 
     def url(self, name: str) -> str:
-        """Where one of our own components listens."""
-        return f"{'https' if name == APISERVER else 'http'}://{HOST}:{self.ports.get(name, 0)}"
+        """Where one of our own components listens; empty before it was ever started."""
+        port = self.ports.get(name)
+        return f"{'https' if name == APISERVER else 'http'}://{HOST}:{port}" if port else ""
 
     def components(self) -> list[Component]:
         """Our processes, in the order in which a person would name them."""

@@ -32,13 +32,13 @@ def _addresses(blueprint: Blueprint) -> dict[str, Any]:
         "dataDir": str(blueprint.directory.root),
         "kubeconfig": str(blueprint.kubeconfig),
         "gitea": {
-            "url": blueprint.gitea,
+            "url": blueprint.gitea or None,
             "organization": blueprint.options.organization,
             "token": blueprint.credentials.gitea_token,
         },
-        "broker": {"url": blueprint.url(BROKER)},
-        "registry": {"url": blueprint.registry},
-        "functions": {name: {"url": blueprint.url(name)} for name in FUNCTIONS},
+        "broker": {"url": blueprint.url(BROKER) or None},
+        "registry": {"url": blueprint.registry or None},
+        "functions": {name: {"url": blueprint.url(name) or None} for name in FUNCTIONS},
     }
 
 

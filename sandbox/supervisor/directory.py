@@ -66,6 +66,7 @@ class DataDirectory:
             if not self.exists and any(child.name != "lock" for child in self.root.iterdir()):
                 raise DirectoryRefused(f"{self.root} is not empty and holds no sandbox: name another --data-dir")
             self.root.chmod(PRIVATE)
+            self.record.touch(mode=0o600)
             for part in (self.credentials, self.configuration, self.root / "logs", self.root / "run"):
                 part.mkdir(mode=PRIVATE, exist_ok=True)
         except OSError as error:

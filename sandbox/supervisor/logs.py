@@ -20,25 +20,33 @@ def tail(path: Path, lines: int) -> list[str]:
     return text.splitlines()[-lines:] if lines > 0 else []
 
 
-def follow(paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
-    """Each line that is added to one of the logs, with its name, for ever; a log may appear later or begin anew."""
-    positions = {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
-    rests = dict.fromkeys(paths, b"")
-    while True:
-        quiet = True
-        for name, path in paths.items():
-            added = _added(path, positions[name])
+class Log:
+    """Several logs while they grow. `read` yields each line added since the last call, with the name of its log."""
+
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self._paths = paths
+        self._positions = {name: path.stat().st_size if path.exists() else 0 for name, path in paths.items()}
+        self._rests = dict.fromkeys(paths, b"")
+
+    def read(self) -> Iterator[tuple[str, str]]:
+        """Whole lines only; a log may appear later, or begin anew (seen one call later)."""
+        for name, path in self._paths.items():
+            added = _added(path, self._positions[name])
             if added is None:
-                positions[name], rests[name] = 0, b""
+                self._positions[name], self._rests[name] = 0, b""
                 continue
-            if added:
-                quiet = False
-            positions[name] += len(added)
-            *complete, rests[name] = (rests[name] + added).split(b"\n")
+            self._positions[name] += len(added)
+            *complete, self._rests[name] = (self._rests[name] + added).split(b"\n")
             for line in complete:
                 yield name, line.decode("utf-8", errors="replace")
-        if quiet:
-            time.sleep(_POLL)
+
+
+def follow(paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Each line that is added to one of the logs, with its name, for ever."""
+    log = Log(paths)
+    while True:
+        yield from log.read()
+        time.sleep(_POLL)
 
 
 def _added(path: Path, position: int) -> bytes | None:

@@ -1,0 +1,38 @@
+"""The definitions that the sandbox's cluster starts with."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox.supervisor.cluster import argocd_definitions, definitions, write_definitions
+from sandbox.supervisor.eventing import KINDS
+
+REAL = Path(__file__).resolve().parents[4] / "shared" / "schemas" / "argocd"
+
+
+def test_our_kinds_are_those_that_events_are_sent_for() -> None:
+    assert {one["spec"]["names"]["kind"] for one in definitions()} == set(KINDS.values())
+
+
+def test_all_are_written_for_the_api_server(tmp_path: Path) -> None:
+    write_definitions(tmp_path / "crds")
+    written = [yaml.safe_load(file.read_text()) for file in (tmp_path / "crds").iterdir()]
+    expected = [*definitions(), *argocd_definitions()]
+    assert sorted(one["metadata"]["name"] for one in written) == sorted(one["metadata"]["name"] for one in expected)
+
+
+@pytest.mark.parametrize("kind", ["application", "applicationset", "appproject"])
+def test_argocds_kinds_are_served_as_argocd_serves_them(kind: str) -> None:
+    """Names, columns and subresources; the schema itself is open on purpose."""
+    file = REAL / f"{kind}-crd.yaml"
+    if not file.exists():
+        pytest.skip(f"{REAL} holds ArgoCD's own definitions and is not here")
+    real = yaml.safe_load(file.read_text())
+    (ours,) = (one for one in argocd_definitions() if one["metadata"]["name"] == real["metadata"]["name"])
+    assert ours["spec"]["names"] == real["spec"]["names"]
+    (version,), (real_version,) = ours["spec"]["versions"], real["spec"]["versions"]
+    schema, real_schema = (one.pop("schema")["openAPIV3Schema"] for one in (version, real_version))
+    assert version == real_version
+    assert set(schema["properties"]) == set(real_schema["properties"])
+    assert schema["required"] == real_schema["required"]

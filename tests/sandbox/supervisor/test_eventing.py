@@ -1,0 +1,48 @@
+"""Which event goes to which function."""
+
+import pytest
+
+from sandbox.supervisor.eventing import API_VERSION, KINDS, sources, triggers
+
+URLS = {name: f"http://{name}.test" for name in KINDS}
+
+
+def receivers(**attributes: str) -> set[str]:
+    """The subscribers whose trigger lets an event with these attributes pass."""
+    return {
+        trigger["subscriber"]["uri"]
+        for trigger in triggers(URLS)["triggers"]
+        if all(attributes.get(name) == value for name, value in trigger["filter"]["attributes"].items())
+    }
+
+
+@pytest.mark.parametrize("change", ["add", "update", "delete"])
+@pytest.mark.parametrize(("function", "kind"), KINDS.items())
+def test_a_claims_event_goes_to_the_function_of_its_kind(function: str, kind: str, change: str) -> None:
+    assert receivers(type=f"dev.knative.apiserver.resource.{change}", kind=kind) == {URLS[function]}
+
+
+def test_a_ping_goes_to_every_function() -> None:
+    assert receivers(type="dev.knative.sources.ping") == set(URLS.values())
+
+
+def test_the_platforms_readiness_goes_to_those_who_wait_for_it() -> None:
+    waiting = {URLS["application"], URLS["platform"]}
+    assert receivers(type="io.infraforge.platform.bootstrapped") == waiting
+
+
+def test_other_events_go_nowhere() -> None:
+    assert receivers(type="dev.knative.apiserver.resource.add", kind="Secret") == set()
+
+
+def test_trigger_names_are_unique() -> None:
+    names = [trigger["name"] for trigger in triggers(URLS)["triggers"]]
+    assert len(names) == len(set(names))
+
+
+def test_the_source_watches_every_kind_everywhere() -> None:
+    configuration = sources(30)
+    (source,) = configuration["apiServerSources"]
+    assert source["namespaces"] == []
+    assert source["resources"] == [{"apiVersion": API_VERSION, "kind": kind} for kind in KINDS.values()]
+    assert [ping["every"] for ping in configuration["pingSources"]] == [30]
