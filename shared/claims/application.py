@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.claims.meta import STATUS, Claim, EnvironmentSpec, absent_as
+from shared.claims.meta import STATUS, Claim, EnvironmentSpec
 from shared.claims.names import (
     MAX_APPLICATIONS,
     MAX_BINDINGS,
@@ -142,6 +142,4 @@ class ApplicationClaim(Claim):
 
     kind: Literal["ApplicationClaim"]
     spec: ApplicationSpec = Field(description="What the environment runs.")
-    status: Annotated[ApplicationStatus, absent_as(ApplicationStatus)] = Field(
-        default_factory=ApplicationStatus, description=STATUS
-    )
+    status: ApplicationStatus = Field(default_factory=ApplicationStatus, description=STATUS)

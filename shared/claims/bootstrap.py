@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.claims.meta import STATUS, Claim, absent_as
+from shared.claims.meta import STATUS, Claim
 from shared.claims.names import MAX_CLUSTERS, MAX_ENVIRONMENTS, DnsLabel, OrganizationName, Url
 from shared.claims.parts import Destination, SpecModel
 from shared.claims.problems import Problem, refuse, repeated
@@ -70,6 +70,4 @@ class BootstrapClaim(Claim):
 
     kind: Literal["BootstrapClaim"]
     spec: BootstrapSpec = Field(description="The platform that shall exist.")
-    status: Annotated[BootstrapStatus, absent_as(BootstrapStatus)] = Field(
-        default_factory=BootstrapStatus, description=STATUS
-    )
+    status: BootstrapStatus = Field(default_factory=BootstrapStatus, description=STATUS)

@@ -1,11 +1,11 @@
 """What every claim has in common: the envelope of a Kubernetes object."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from shared.claims.names import DnsLabel
-from shared.claims.parts import SpecModel, StatusModel
+from shared.claims.parts import Part, SpecModel, StatusModel
 from shared.claims.rules import immutable
 from shared.claims.status import ClaimStatus
 
@@ -14,11 +14,6 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = "platform.infraforge.io/v1alpha1"
 
 STATUS: Final = "What InfraForge made of the spec. Only its functions write it."
-
-
-def absent_as(empty: Any) -> BeforeValidator:
-    """Take JSON's null for a field that was left out, as an API server does where there is a default."""
-    return BeforeValidator(lambda given: empty() if given is None else given)
 
 
 class ObjectMeta(StatusModel):
@@ -31,9 +26,9 @@ class ObjectMeta(StatusModel):
     resourceVersion: str = ""
     creationTimestamp: str | None = None
     deletionTimestamp: str | None = None
-    annotations: Annotated[dict[str, str], absent_as(dict)] = Field(default_factory=dict)
-    labels: Annotated[dict[str, str], absent_as(dict)] = Field(default_factory=dict)
-    finalizers: Annotated[list[str], absent_as(list)] = Field(default_factory=list)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+    finalizers: list[str] = Field(default_factory=list)
 
 
 class EnvironmentSpec(SpecModel):
@@ -49,13 +44,11 @@ class EnvironmentSpec(SpecModel):
     )
 
 
-class Claim(BaseModel):
+class Claim(Part):
     """The base of the claims; each narrows `kind`, `spec` and `status`."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     apiVersion: Literal["platform.infraforge.io/v1alpha1"]
     kind: str
     metadata: ObjectMeta
     spec: SpecModel
-    status: Annotated[ClaimStatus, absent_as(ClaimStatus)] = Field(default_factory=ClaimStatus, description=STATUS)
+    status: ClaimStatus = Field(default_factory=ClaimStatus, description=STATUS)

@@ -1,6 +1,7 @@
 """What specs and statuses are made of."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,16 +10,27 @@ from shared.claims.problems import Problem, refuse
 from shared.claims.rules import validations
 
 
-class SpecModel(BaseModel):
-    """A part of a spec: frozen, and a field that nobody knows is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class StatusModel(BaseModel):
-    """A part of a status: frozen, and tolerant of fields that another version wrote."""
+class Part(BaseModel):
+    """Frozen, and null is absent: an API server drops the nulls of fields that are not nullable."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return {name: value for name, value in given.items() if value is not None}
+        return given
+
+
+class SpecModel(Part):
+    """A part of a spec: a field that nobody knows is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StatusModel(Part):
+    """A part of a status: a field that another version wrote is ignored."""
 
 
 class Destination(SpecModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.claims.meta import STATUS, Claim, EnvironmentSpec, absent_as
+from shared.claims.meta import STATUS, Claim, EnvironmentSpec
 from shared.claims.names import (
     MAX_COMBINED_NAME,
     MAX_SERVICES,
@@ -86,6 +86,4 @@ class PlatformClaim(Claim):
 
     kind: Literal["PlatformClaim"]
     spec: PlatformSpec = Field(description="The services that the environment offers its applications.")
-    status: Annotated[PlatformStatus, absent_as(PlatformStatus)] = Field(
-        default_factory=PlatformStatus, description=STATUS
-    )
+    status: PlatformStatus = Field(default_factory=PlatformStatus, description=STATUS)

@@ -26,9 +26,10 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 
 def defaulted(value: Any, schema: Schema) -> Any:
-    """`value` with the defaults of `schema` where it says nothing."""
+    """`value` with the defaults of `schema` where it says nothing, or null."""
     if isinstance(value, dict):
         properties = schema.get("properties", {})
+        value = {name: child for name, child in value.items() if child is not None or name not in properties}
         absent = {
             name: child["default"] for name, child in properties.items() if "default" in child and name not in value
         }

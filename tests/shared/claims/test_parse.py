@@ -10,7 +10,7 @@ from shared.claims import ApplicationClaim, BootstrapClaim, Destination, parse
 from shared.errors import InvalidClaim
 from tests.claims_strategies import application_claims, bootstrap_claims, platform_claims
 from tests.shared.claims.admission import SCHEMAS, defaulted, faults
-from tests.shared.claims.examples import APPLICATION, BOOTSTRAP, EXAMPLES, PLATFORM, changed
+from tests.shared.claims.examples import APPLICATION, BOOTSTRAP, EXAMPLES, PLATFORM, REMOVED, changed
 
 ANY_CLAIM = application_claims() | platform_claims() | bootstrap_claims()
 
@@ -32,6 +32,19 @@ def test_defaults_of_schema_and_model_agree(name: str) -> None:
 
     assert parse(example["kind"], filled) == parse(example["kind"], example)
     assert parse(example["kind"], filled).model_dump(exclude_unset=True) == filled
+
+
+def test_null_is_absent() -> None:
+    """As an API server takes it, but for nulls among the values, which mean something to Helm."""
+    application = {**APPLICATION["spec"]["applications"][1], "values": None, "bindings": None}
+    nulls = changed(APPLICATION | {"status": None}, "spec.applications.1", application)
+    nulls = changed(nulls, "spec.imagePolicy", None)
+    nulls = changed(nulls, "spec.applications.0.values", {"a": None})
+    absent = changed(APPLICATION, "spec.applications.1.values", REMOVED)
+    absent = changed(absent, "spec.applications.0.values", {"a": None})
+
+    assert faults(nulls) == []
+    assert parse("ApplicationClaim", nulls) == parse("ApplicationClaim", absent)
 
 
 @given(ANY_CLAIM)

@@ -58,7 +58,12 @@ def test_full_statuses_fit_their_schemas() -> None:
         "lastTransitionTime": "2025-01-01T00:00:00Z",
         "observedGeneration": 1,
     }
-    common = {"observedGeneration": 1, "conditions": [condition], "commit": {"sha": "0" * 40, "url": "http://g/c"}}
+    common = {
+        "observedGeneration": 1,
+        "checksum": "c",
+        "conditions": [condition],
+        "commit": {"sha": "0" * 40, "url": "http://g/c"},
+    }
     row = {
         "name": "a",
         "state": "Held",
@@ -78,7 +83,6 @@ def test_full_statuses_fit_their_schemas() -> None:
         "rootApps": ["prod-apps"],
         "clusters": [cluster],
         "webhook": "http://w",
-        "checksum": "c",
     }
     applications = [row | {"image": "a:b", "digest": "sha256:0"}]
     full: list[tuple[dict[str, Any], type[ClaimStatus], dict[str, Any]]] = [
