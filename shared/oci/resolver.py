@@ -20,6 +20,7 @@ from shared.oci.wire import Wire
 
 MAX_RESULTS: Final = 2048
 MAX_THREADS: Final = 12
+MAX_MESSAGE: Final = 400
 REMEMBER: Final = 30.0
 REMEMBER_REFUSAL: Final = 5.0
 
@@ -96,14 +97,20 @@ class Resolver:
             url = self._policy.endpoint(image.registry)
             return Inquiry(self._wire, self._tokens, image, url, end).resolution()
         except HostNotAllowed as error:
-            return NotAllowed(f"{image} is not resolved: {error}")
+            return NotAllowed(f"{image} is not resolved: {_short(error)}")
         except Forbidden as error:
             return Private(
-                f"{image} is private, or does not exist: {error}. Credentials for {image.registry} would tell; "
+                f"{image} is private, or does not exist: {_short(error)}. Credentials for {image.registry} would tell; "
                 "the cluster's own pull secrets may still fetch it"
             )
         except RegistryUnavailable as error:
-            return Unavailable(f"{image} is not resolved: {error}", error.retry_after)
+            return Unavailable(f"{image} is not resolved: {_short(error)}", error.retry_after)
+
+
+def _short(error: Exception) -> str:
+    """The message, within bounds: a registry may redirect us to a host of 60,000 letters."""
+    text = str(error)
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
 def _pinned(policy: HostPolicy) -> httpx.BaseTransport:

@@ -125,7 +125,8 @@ class Wire:
                 response.close()
         except (httpx.TimeoutException, httpx.ConnectError) as error:
             message = f"{where} does not answer ({_shown(error)})"
-            if within >= self._timeout:
+            # A shorter time, or a wait for our own other connections, says nothing of the host.
+            if within >= self._timeout and not isinstance(error, httpx.PoolTimeout):
                 self._cool_down(where, message, COOL_DOWN)
             raise RegistryUnavailable(message) from error
         except (httpx.TransportError, httpx.StreamError) as error:

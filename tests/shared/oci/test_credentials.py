@@ -1,0 +1,96 @@
+"""Credentials: which host each belongs to, and that none is shown."""
+
+import base64
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from shared.oci import Authority, Credentials, InvalidCredentials
+
+AUTH = base64.b64encode(b"bob:hunter2").decode()
+
+
+@pytest.mark.parametrize(
+    ("key", "host", "reason"),
+    [
+        ("ghcr.io", Authority("ghcr.io"), "a plain host"),
+        ("https://ghcr.io", Authority("ghcr.io"), "as docker login writes it"),
+        ("https://ghcr.io/v2/", Authority("ghcr.io"), "with the API's root"),
+        ("GHCR.io:443", Authority("ghcr.io"), "another spelling"),
+        ("127.0.0.1:5000", Authority("127.0.0.1", 5000), "a port is part of the host"),
+        ("https://index.docker.io/v1/", Authority("registry-1.docker.io"), "Docker Hub as docker login writes it"),
+        ("docker.io", Authority("registry-1.docker.io"), "Docker Hub as claims say it"),
+    ],
+)
+def test_belongs_to_one_host(key: str, host: Authority, reason: str) -> None:
+    login = Credentials.from_docker_config({"auths": {key: {"auth": AUTH}}}).login(host)
+    assert login is not None, reason
+    assert login.basic().get_secret_value() == f"Basic {AUTH}"
+
+
+@pytest.mark.parametrize("other", [Authority("ghcr.io", 8443), Authority("ghcr.io."), Authority("a.ghcr.io")])
+def test_is_not_found_under_another(other: Authority) -> None:
+    assert Credentials.from_docker_config({"auths": {"ghcr.io": {"auth": AUTH}}}).login(other) is None
+
+
+def test_takes_username_and_password() -> None:
+    entry = {"username": "bob", "password": "a:b"}
+    login = Credentials.from_docker_config({"auths": {"ghcr.io": entry}}).login(Authority("ghcr.io"))
+    assert login is not None
+    assert base64.b64decode(login.basic().get_secret_value().removeprefix("Basic ")) == b"bob:a:b"
+
+
+@pytest.mark.parametrize(
+    ("key", "entry", "reason"),
+    [
+        ("ghcr.io/acme", {"auth": AUTH}, "a path is narrower than a host"),
+        ("*.example.com", {"auth": AUTH}, "a wildcard is wider than a host"),
+        ("ghcr.io", {"identitytoken": "x"}, "a flow that is not built"),
+        ("ghcr.io", {}, "empty"),
+        ("ghcr.io", {"auth": base64.b64encode(b"bob").decode()}, "no password"),
+    ],
+)
+def test_what_cannot_be_used_is_left_out_and_logged(
+    key: str, entry: dict[str, str], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        credentials = Credentials.from_docker_config({"auths": {key: entry}})
+    assert repr(credentials) == "Credentials()", reason
+    assert [record.getMessage() for record in caplog.records] == [
+        f"registry credentials for {key!r} are not used: not a plain host with a password"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hunter2", "registry credentials: {path} is not JSON"),
+        ("[]", "registry credentials: {path} is not an object with auths"),
+        ('{"auths": []}', "registry credentials: auths is not a map of hosts"),
+        ('{"auths": {"ghcr.io": "hunter2"}}', "registry credentials: the entry of 'ghcr.io' is not a map"),
+        (
+            '{"auths": {"ghcr.io": {"auth": "hunter2"}}}',
+            "registry credentials: auth of 'ghcr.io' is not base64 of user:password",
+        ),
+    ],
+)
+def test_a_broken_file_is_named_without_its_content(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / ".dockerconfigjson"
+    path.write_text(text)
+    with pytest.raises(InvalidCredentials) as refused:
+        Credentials.from_file(path)
+    assert str(refused.value) == message.format(path=path)
+    assert refused.value.__cause__ is None
+
+
+def test_nothing_shows_a_password(tmp_path: Path) -> None:
+    path = tmp_path / ".dockerconfigjson"
+    path.write_text(json.dumps({"auths": {"ghcr.io": {"auth": AUTH}}}))
+    credentials = Credentials.from_file(path)
+    login = credentials.login(Authority("ghcr.io"))
+    assert login is not None
+    for shown in (repr(credentials), repr(login), str(login.basic())):
+        assert "hunter2" not in shown
+        assert AUTH not in shown
