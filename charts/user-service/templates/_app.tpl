@@ -33,7 +33,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- range $name, $value := .Values.env }}
 - name: {{ $name | quote }}
   {{- if kindIs "map" $value }}
-  {{- toYaml $value | nindent 2 }}
+  {{- mustToYaml $value | nindent 2 }}
   {{- else }}
   value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
   {{- end }}

@@ -24,5 +24,8 @@
 {{- range $name, $value := .Values.configuration }}
 {{- $_ := set $environment (printf "KAFKA_%s" ($name | upper | replace "_" "__" | replace "-" "___" | replace "." "_")) (kindIs "string" $value | ternary $value (toJson $value)) }}
 {{- end }}
-{{- toYaml $environment }}
+{{- range $name, $value := $environment }}
+- name: {{ $name | quote }}
+  value: {{ $value | quote }}
+{{- end }}
 {{- end }}

@@ -1,0 +1,250 @@
+"""The embedded charts under Helm's own engine: lint, the examples, and what every chart owes its cluster."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import kubernetes_validate  # type: ignore[import-untyped]  # publishes no type information
+import pytest
+import yaml
+
+from tests import tools
+from tests.charts.engine import render
+from tests.charts.examples import APPLICATION_CHARTS, CHARTS, PLATFORM_CHARTS, Example, examples
+
+LONGEST_RELEASE = "sandbox-" + "x" * 45
+LONGEST_LABEL = 63
+LONGEST_STATEFUL_SET = 52
+"""Its pods carry a label of its name, a dash and a hash of ten characters."""
+
+every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
+every_example = pytest.mark.parametrize("example", examples(), ids=lambda example: example.release)
+
+
+def manifests(rendered: dict[str, str]) -> list[dict[str, Any]]:
+    """Every object of a rendering."""
+    return [document for text in rendered.values() for document in yaml.safe_load_all(text) if document]
+
+
+def defaults(chart: Path, values: bytes = b"{}", release: str = "dev-some-release") -> list[dict[str, Any]]:
+    """The objects of `chart` with its own values, changed by `values`."""
+    return manifests(render(chart, values, release=release, namespace="dev"))
+
+
+def pods(chart: Path) -> Iterator[dict[str, Any]]:
+    """The pod specification of each workload of `chart`."""
+    return (
+        document["spec"]["template"]["spec"]
+        for document in defaults(chart)
+        if document["kind"] in {"Deployment", "StatefulSet"}
+    )
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The `helm` command."""
+    try:
+        return tools.helm()
+    except tools.MissingToolError as error:
+        pytest.skip(str(error))
+
+
+def test_every_chart_of_the_seed_is_here() -> None:
+    applications = {"ecommerce-platform", "order-service", "product-service", "user-service"}
+    services = {"kafka", "postgres", "rabbitmq", "redis"}
+
+    assert applications == {chart.name for chart in APPLICATION_CHARTS}
+    assert services == {chart.name for chart in PLATFORM_CHARTS}
+
+
+@every_chart
+def test_lint_is_strict(chart: Path) -> None:
+    report = helm_python.lint(chart, strict=True)
+
+    assert report["total_charts_linted"] == 1
+    assert [message["error"] for message in report["messages"]] == ["icon is recommended"]
+    assert not report["errors"]
+
+
+@every_example
+def test_lint_is_strict_with_the_examples(example: Example) -> None:
+    report = helm_python.lint(example.chart, helm_python.values_from_yaml(example.values.decode()), strict=True)
+
+    assert not report["errors"]
+
+
+@every_example
+def test_an_example_renders_valid_objects_and_the_same_twice(example: Example) -> None:
+    first = render(example.chart, example.values, release=example.release, namespace=example.namespace)
+    second = render(example.chart, example.values, release=example.release, namespace=example.namespace)
+
+    assert first == second
+    for document in manifests(first):
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+        assert document["metadata"]["name"].startswith(example.release)
+
+
+def test_the_helm_command_agrees(helm: Path, tmp_path: Path) -> None:
+    """A second witness: the command lints every chart, and its rendering of the examples is the engine's."""
+    subprocess.run([str(helm), "lint", "--strict", *map(str, CHARTS)], check=True, capture_output=True)
+    for example in examples():
+        values = tmp_path / f"{example.release}.yaml"
+        values.write_bytes(example.values)
+        arguments = [example.release, str(example.chart), "-f", str(values), "--namespace", example.namespace]
+        printed = subprocess.run([str(helm), "template", *arguments], check=True, capture_output=True).stdout.decode()
+        rendered = render(example.chart, example.values, release=example.release, namespace=example.namespace)
+
+        assert sorted(map(str, manifests(rendered))) == sorted(map(str, filter(None, yaml.safe_load_all(printed))))
+
+
+IMAGE = "spec.template.spec.containers.0.image"
+VOLUME = "spec.volumeClaimTemplates.0.spec"
+
+
+@pytest.mark.parametrize(
+    ("release", "kind", "path", "expected"),
+    [
+        ("dev-ecommerce-platform", "Deployment", "spec.replicas", 2),
+        ("dev-ecommerce-platform", "Deployment", IMAGE, "ghcr.io/infraforge/ecommerce-platform:v1.2.3"),
+        ("dev-ecommerce-platform", "Ingress", "spec.rules.0.host", "ecommerce-dev.example.com"),
+        ("dev-user-service", "Deployment", IMAGE, "ghcr.io/infraforge/user-service:latest"),
+        ("dev-platform-postgres", "StatefulSet", f"{VOLUME}.storageClassName", "gp3"),
+        ("dev-platform-postgres", "StatefulSet", f"{VOLUME}.resources.requests.storage", "10Gi"),
+        ("dev-platform-postgres", "StatefulSet", "spec.template.spec.containers.0.env.0.value", "ecommerce"),
+        ("dev-platform-postgres", "StatefulSet", "spec.template.spec.containers.0.env.1.value", "admin"),
+        ("prod-platform-rabbitmq", "StatefulSet", "spec.replicas", 3),
+        ("prod-platform-rabbitmq", "StatefulSet", f"{VOLUME}.resources.requests.storage", "20Gi"),
+    ],
+)
+def test_the_seeds_values_arrive(release: str, kind: str, path: str, expected: object) -> None:
+    (example,) = [example for example in examples() if example.release == release]
+    (found,) = [
+        document
+        for document in manifests(render(example.chart, example.values, release=release, namespace="dev"))
+        if document["kind"] == kind
+    ]
+    for step in path.split("."):
+        found = found[int(step)] if isinstance(found, list) else found[step]
+
+    assert expected == found
+
+
+@every_chart
+def test_pods_keep_to_the_restricted_standard(chart: Path) -> None:
+    """And ask for no more of the API server than most programs need: nothing."""
+    for pod in pods(chart):
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+            }
+            assert {"cpu", "memory"} == container["resources"]["requests"].keys()
+            assert {"memory"} == container["resources"]["limits"].keys()
+        for container in pod["containers"]:
+            assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
+
+
+@every_chart
+def test_no_chart_makes_a_secret(chart: Path) -> None:
+    """A password made in a template changes with every rendering, and one in the values stands in Git."""
+    assert "Secret" not in {document["kind"] for document in defaults(chart)}
+
+
+@every_chart
+def test_the_longest_release_has_valid_names(chart: Path) -> None:
+    names = [(document["kind"], document["metadata"]["name"]) for document in defaults(chart, release=LONGEST_RELEASE)]
+
+    assert all(len(name) <= LONGEST_LABEL for _, name in names)
+    assert all(len(name) <= LONGEST_STATEFUL_SET for kind, name in names if kind == "StatefulSet")
+
+
+@pytest.mark.parametrize("chart", PLATFORM_CHARTS, ids=lambda chart: chart.name)
+def test_the_longest_releases_do_not_share_a_name(chart: Path) -> None:
+    """They differ in what a shortened name leaves out."""
+    names = [
+        {document["metadata"]["name"] for document in defaults(chart, release=release)}
+        for release in (LONGEST_RELEASE, LONGEST_RELEASE[:-1] + "y")
+    ]
+
+    assert names[0].isdisjoint(names[1])
+
+
+@every_chart
+def test_a_digest_takes_the_tags_place(chart: Path) -> None:
+    digest = "sha256:" + "a" * 64
+
+    rendered = defaults(chart, f"image: {{repository: some/image, tag: v1, digest: '{digest}'}}".encode())
+
+    assert {f"some/image@{digest}"} == {
+        container["image"]
+        for document in rendered
+        if document["kind"] in {"Deployment", "StatefulSet"}
+        for container in document["spec"]["template"]["spec"]["containers"]
+    }
+
+
+@pytest.mark.parametrize("chart", PLATFORM_CHARTS, ids=lambda chart: chart.name)
+def test_platform_images_are_pinned(chart: Path) -> None:
+    """The official image by a full version: `latest` or `17` is another image tomorrow."""
+    for pod in pods(chart):
+        repository, _, tag = pod["containers"][0]["image"].partition(":")
+        assert {"kafka": "apache/kafka"}.get(chart.name, chart.name) == repository
+        assert tag.split("-")[0].replace(".", "").isdecimal()
+        assert "." in tag
+
+
+@pytest.mark.parametrize(
+    ("chart", "shared_files"),
+    [(chart, ["templates", "values.schema.json"]) for chart in APPLICATION_CHARTS]
+    + [(chart, ["templates/_service.tpl"]) for chart in PLATFORM_CHARTS],
+    ids=lambda value: value.name if isinstance(value, Path) else "",
+)
+def test_copies_do_not_drift(chart: Path, shared_files: list[str]) -> None:
+    """Each chart stands alone, so what they share is copied: a change is made to all of them."""
+    first = (APPLICATION_CHARTS if chart in APPLICATION_CHARTS else PLATFORM_CHARTS)[0]
+
+    for shared_file in shared_files:
+        assert _contents(first / shared_file, first) == _contents(chart / shared_file, chart)
+
+
+def _contents(path: Path, chart: Path) -> dict[Path, str]:
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    return {file.relative_to(chart): file.read_text() for file in files}
+
+
+@pytest.mark.parametrize(
+    ("chart", "values", "message"),
+    [
+        # A word for a number.
+        ("user-service", "replicas: two", "at '/replicas': got string, want integer"),
+        # A tag that lost its last digit on the way to a number.
+        ("user-service", "image: {tag: 1.10}", "at '/image/tag': got number, want string"),
+        # A tag for a digest.
+        ("user-service", "image: {digest: v1}", "at '/image/digest': 'v1' does not match pattern"),
+        # A misspelt name would do nothing, silently.
+        ("user-service", "ingress: {hosts: []}", "at '/ingress': additional properties 'hosts' not allowed"),
+        ("postgres", "primary: {persistance: {}}", "at '/primary': additional properties 'persistance' not allowed"),
+        # An Ingress without a host takes everybody's traffic.
+        ("user-service", "ingress: {enabled: true}", "ingress.host is empty: name the host, or set ingress.enabled"),
+        # A password in Git.
+        ("postgres", "auth: {password: x}", "at '/auth': additional properties 'password' not allowed"),
+        # A cluster of none.
+        ("rabbitmq", "replicaCount: 0", "at '/replicaCount': minimum: got 0, want 1"),
+        # No quantity.
+        ("redis", "persistence: {size: 8 GB}", "at '/persistence/size': '8 GB' does not match pattern"),
+    ],
+)
+def test_wrong_values_are_refused(chart: str, values: str, message: str) -> None:
+    (folder,) = [folder for folder in CHARTS if folder.name == chart]
+
+    with pytest.raises(helm_python.HelmError) as refusal:
+        defaults(folder, values.encode())
+
+    assert message in str(refusal.value)

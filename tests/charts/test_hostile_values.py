@@ -1,0 +1,110 @@
+"""Whatever string stands in the values, the manifest is YAML, and the string in it is the same."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.canonical import yaml_bytes
+from tests.charts.engine import render
+from tests.charts.examples import CHARTS
+
+TRAPS = [
+    *("1e3", "on", "null", "~", " x ", "a: b", "- x", "#", "{{ .Values }}", "'", '"', "\\", "a\nb: c\n---\n"),
+    *("\x00", "\x07", "\x7f", "\x85", "\u2028", "\ufeff", "é", "😀", "$(HOME)", "%s", "$1"),
+]
+
+texts = st.sampled_from(TRAPS) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+NOT_FOR_TO_YAML = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
+"""Helm's toYaml goes through JSON read as YAML, where these are no text."""
+
+# Per chart: values that hold the text in every place that takes any string, and what then holds it in the manifests
+# (a Kubernetes API server would refuse many of these by name; a manifest that is no YAML it could not even name).
+APPLICATION: dict[str, Any] = {
+    "image": {"repository": "TEXT", "tag": "TEXT"},
+    "ingress": {
+        "enabled": True,
+        "host": "TEXT",
+        "className": "TEXT",
+        "tlsSecret": "TEXT",
+        "annotations": {"TEXT": "TEXT"},
+    },
+    "env": {"TEXT": "TEXT"},
+    "existingSecret": "TEXT",
+}
+BLOCKS: dict[str, Any] = {
+    "imagePullSecrets": [{"name": "TEXT"}],
+    "resources": {"limits": {"TEXT": "TEXT"}},
+    "livenessProbe": {"exec": {"command": ["TEXT"]}},
+}
+"""What is copied into a manifest as it is, by Helm's toYaml."""
+PLATFORM: dict[str, dict[str, Any]] = {
+    "postgres": {
+        "image": {"repository": "TEXT"},
+        "auth": {"database": "TEXT", "username": "TEXT", "existingSecret": "TEXT"},
+        "primary": {"persistence": {"storageClass": "TEXT"}, "configuration": {"TEXT": "TEXT"}},
+    },
+    "rabbitmq": {
+        "image": {"repository": "TEXT"},
+        "auth": {"username": "TEXT", "existingSecret": "TEXT"},
+        "persistence": {"storageClass": "TEXT"},
+        "configuration": {"TEXT": "TEXT"},
+    },
+    "redis": {
+        "image": {"repository": "TEXT"},
+        "auth": {"existingSecret": "TEXT"},
+        "persistence": {"storageClass": "TEXT"},
+        "configuration": {"TEXT": "TEXT"},
+    },
+    "kafka": {
+        "image": {"repository": "TEXT"},
+        "persistence": {"storageClass": "TEXT"},
+        "heap": "TEXT",
+        "configuration": {"TEXT": "TEXT"},
+    },
+}
+
+
+def filled(template: Any, text: str) -> Any:
+    """`template` with `text` in every place marked TEXT."""
+    if isinstance(template, dict):
+        return {filled(key, text): filled(value, text) for key, value in template.items()}
+    if isinstance(template, list):
+        return [filled(item, text) for item in template]
+    return text if template == "TEXT" else template
+
+
+def strings(document: Any) -> list[str]:
+    """Every key and value of `document` that is a string."""
+    if isinstance(document, dict):
+        return [found for pair in document.items() for item in pair for found in strings(item)]
+    if isinstance(document, list):
+        return [found for item in document for found in strings(item)]
+    return [document] if isinstance(document, str) else []
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
+@given(texts)
+@settings(deadline=None, max_examples=40)
+def test_any_string_comes_through(chart: Path, text: str) -> None:
+    """Where a harmless word stands, so does any string: nothing is lost, split or read as something else."""
+    values = PLATFORM.get(chart.name, APPLICATION)
+    if values is APPLICATION and not NOT_FOR_TO_YAML.search(text):
+        values = APPLICATION | BLOCKS
+    harmless = _strings(chart, filled(values, "w0rd"))
+
+    hostile = _strings(chart, filled(values, text))
+
+    assert len(harmless) == len(hostile)
+    assert harmless.count("w0rd") == hostile.count(text) - harmless.count(text)
+
+
+def _strings(chart: Path, values: dict[str, Any]) -> list[str]:
+    """Every string of the manifests."""
+    rendered = render(chart, yaml_bytes(values, sort_keys=True), release="dev-some-release", namespace="dev")
+    return [string for manifest in rendered.values() for string in strings(list(yaml.safe_load_all(manifest)))]
