@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.claims import ApplicationClaim, BootstrapClaim, Destination, parse
@@ -47,6 +47,7 @@ def test_null_is_absent() -> None:
     assert parse("ApplicationClaim", nulls) == parse("ApplicationClaim", absent)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(ANY_CLAIM)
 def test_any_valid_claim_is_what_it_was(document: dict[str, Any]) -> None:
     """Whatever the strategies make, traps included, both accept, and nothing changes on the way."""
@@ -120,6 +121,7 @@ def test_five_problems_are_named_and_the_rest_counted() -> None:
     assert "; ".join([*named, "and 4 more"]) == str(refusal.value)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(), st.text(min_size=1))
 def test_a_message_is_one_short_line(name: str, field: str) -> None:
     """Whatever a document holds, and however much of it."""
