@@ -1,7 +1,7 @@
 """What only an API server can hold: list types and CEL rules, in the form that a schema carries.
 
 Each rule's cost is estimated by the API server from the bounds of everything it touches; one rule may cost 10,000,000
-and a CRD 100,000,000 in all (k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation). That code's estimates of
+and a CRD 100,000,000 in all (k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation). Its estimates of
 ours stand in the tests of the CRDs: 2,403 for the dearest rule and 5,059 for the dearest CRD. Environments that are
 unique over all cluster types, and no prefix of each other, would take 10,000 x 10,000 comparisons, far beyond the
 limit: the model alone checks them.
