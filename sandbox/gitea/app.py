@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.gitea import accounts, hooks, orgs, repositories, smart_http
+from sandbox.gitea import accounts, commits, contents, hooks, orgs, protections, refs, repositories, smart_http
 from sandbox.gitea.answers import JsonAnswer, TextAnswer
 from sandbox.gitea.auth import Identity, Unauthenticated, authenticate
 from sandbox.gitea.call import Call, Endpoint
@@ -45,6 +45,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *orgs.ENDPOINTS,
     *repositories.ENDPOINTS,
     *hooks.ENDPOINTS,
+    *contents.ENDPOINTS,
+    *commits.ENDPOINTS,
+    *refs.ENDPOINTS,
+    *protections.ENDPOINTS,
 )
 # Anonymous readers get as far as what is public.
 _PUBLIC = ("/version", "/orgs/{org}", "/users/{name}", "/repos/", "/repositories/")
@@ -97,11 +101,14 @@ def routes(forge: Forge) -> list[Route]:
             return TextAnswer("404 page not found\n", 404, spaced=True)
         return TextAnswer("Not found. The Gitea stand-in has no web pages.\n", 404)
 
-    async def git(request: Request) -> Response:
-        try:
-            return await smart_http.serve(forge, request)
-        except TextError as error:
-            return error.answer()
+    def outside(serve: Callable[[Forge, Request], Awaitable[Response]]) -> Handler:
+        async def handle(request: Request) -> Response:
+            try:
+                return await serve(forge, request)
+            except TextError as error:
+                return error.answer()
+
+        return handle
 
     by_path: dict[str, list[Endpoint]] = {}
     for endpoint in ENDPOINTS:
@@ -109,7 +116,10 @@ def routes(forge: Forge) -> list[Route]:
     return [
         Route("/api/healthz", healthz, methods=["GET"]),
         *(_route(f"/api/v1{path}", api_handler(forge, endpoints)) for path, endpoints in by_path.items()),
-        Route("/{owner}/{repo}/{below:path}", git, methods=["GET", "POST"], name="git"),
+        Route("/{owner}/{repo}/info/refs", outside(smart_http.serve), methods=["GET"]),
+        Route(f"/{{owner}}/{{repo}}/{smart_http.UPLOAD}", outside(smart_http.serve), methods=["POST"]),
+        Route(f"/{{owner}}/{{repo}}/{smart_http.RECEIVE}", outside(smart_http.serve), methods=["POST"]),
+        Route("/{owner}/{repo}/raw/{kind}/{rest:path}", outside(refs.web_raw), methods=["GET"]),
         _route("/{path:path}", unknown),
     ]
 

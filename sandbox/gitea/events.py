@@ -72,9 +72,7 @@ async def test_push(forge: Forge, repository: Repository, doer: Account, hook: H
     branch = repository.default_branch
     head = await forge.git.resolve(forge.path(repository), f"refs/heads/{branch}")
     commits = await read_commits(forge.git, forge.path(repository), "-1", head) if head else []
-    shown = [{**push_commit(forge, repository, one, linked=True), "verification": UNSIGNED} for one in commits]
-    for one in shown:
-        one.update(added=None, removed=None, modified=None)
+    shown = [branch_commit(forge, repository, one) for one in commits]
     sha = head or ZERO
     payload = _push(forge, repository, None, Update(sha, sha, f"refs/heads/{branch}"))
     people = {"pusher": forge.payloads.account(doer), "sender": forge.payloads.account(doer)}
@@ -84,7 +82,7 @@ async def test_push(forge: Forge, repository: Repository, doer: Account, hook: H
 
 
 def push_commit(forge: Forge, repository: Repository, commit: Commit, *, linked: bool = False) -> Json:
-    """A commit as branches and payloads show it; `linked` names the authors' accounts."""
+    """A commit as push payloads show it; `linked` names the authors' accounts."""
     people = {}
     for role, signature in (("author", commit.author), ("committer", commit.committer)):
         account = account_of(forge, signature.email) if linked else None
@@ -101,6 +99,12 @@ def push_commit(forge: Forge, repository: Repository, commit: Commit, *, linked:
         "removed": commit.paths("removed"),
         "modified": commit.paths("modified") + commit.paths("changed"),
     }
+
+
+def branch_commit(forge: Forge, repository: Repository, commit: Commit) -> Json:
+    """A commit as branches and test deliveries show it: verified, its files left out."""
+    files = {"added": None, "removed": None, "modified": None}
+    return {**push_commit(forge, repository, commit, linked=True), "verification": UNSIGNED, **files}
 
 
 def account_of(forge: Forge, email: str) -> Account | None:

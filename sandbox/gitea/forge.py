@@ -1,7 +1,8 @@
 """The running stand-in: its parts, handed to every endpoint."""
 
+import asyncio
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sandbox.gitea.auth import hash_password
@@ -23,6 +24,7 @@ class Forge:
     payloads: Payloads
     deliveries: Deliveries
     push_delay: float
+    _locks: dict[int, asyncio.Lock] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -43,6 +45,10 @@ class Forge:
     def path(self, repository: Repository) -> Path:
         """The bare repository on disk."""
         return self.tree.repository(self.store.owner(repository), repository)
+
+    def writing(self, repository: Repository) -> asyncio.Lock:
+        """Held while the contents API moves a branch of the repository; pushes are kept apart by Git itself."""
+        return self._locks.setdefault(repository.id, asyncio.Lock())
 
     def ensure_administrator(self, name: str, password: str) -> Account:
         """Make the site administrator, or give the one that is there this password."""

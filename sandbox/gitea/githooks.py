@@ -1,7 +1,7 @@
 """The hooks that Git runs in every repository: Gitea's own checks, the operator's, and a receipt of what was pushed.
 
 Shell, because a push should cost what Git costs. The server tells them what to check in the environment:
-`SANDBOX_WRITABLE` (yes or no), `SANDBOX_DEFAULT_BRANCH`, `SANDBOX_RULES` (a line per protection that could match, `push force pattern`),
+`SANDBOX_WRITABLE` (yes or no), `SANDBOX_DEFAULT_BRANCH`, `SANDBOX_RULES` (a line per protection, `push force pattern`),
 `SANDBOX_URL` and `SANDBOX_RECEIPT` (the file that receives `old new ref` of each reference that moved).
 As in Gitea, an operator's hooks are the executables in `<repository>.git/hooks/pre-receive.d`.
 """

@@ -37,7 +37,7 @@ class Access:
 
 def admit(forge: Forge, request: Request) -> Access:
     """Decide as Gitea does; raises `TextError` with its status and text."""
-    owner_name, name, below = (request.path_params[part] for part in ("owner", "repo", "below"))
+    owner_name, name, below = request.url.path.split("/", 3)[1:]
     service = below if below in (RECEIVE, UPLOAD) else request.query_params.get("service", UPLOAD)
     identity = identify(forge, request)
     owner = forge.store.account(owner_name)
@@ -71,7 +71,8 @@ def _missing(forge: Forge, owner: Account, name: str, request: Request, service:
     renamed = forge.store.renamed(owner, name)
     if renamed:
         query = f"?{request.url.query}" if request.url.query else ""
-        location = f"{forge.payloads.repository_url(renamed)}/{request.path_params['below']}{query}"
+        below = request.url.path.split("/", 3)[3]
+        location = f"{forge.payloads.repository_url(renamed)}/{below}{query}"
         return TextError(301, "", headers={"location": location})
     if service == RECEIVE:
         kind = "organizations" if owner.kind == "organization" else "users"
