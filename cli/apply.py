@@ -7,7 +7,7 @@ import typer
 from cli import board
 from cli.claims import ClaimView, wait
 from cli.cluster import Applied, Cluster, Refused
-from cli.exits import FAILED
+from cli.exits import FAILED, USAGE, Failure
 from cli.manifests import Manifest, read
 from cli.output import Output, complain, print_json, stdout
 from cli.parameters import DataDirOption, KubeconfigOption, OutputOption, running_sandbox
@@ -37,6 +37,8 @@ def apply(
         sed s/v1.2.3/v1.2.4/ claim.yaml | infraforge apply -f -
     """
     manifests = read(filename)
+    if not manifests:
+        raise Failure("there is nothing to apply in it", USAGE)
     cluster = Cluster.of(kubeconfig or running_sandbox(data_dir).blueprint.kubeconfig)
     applied, refused = apply_all(cluster, manifests)
     if output is Output.TEXT:

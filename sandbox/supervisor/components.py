@@ -123,8 +123,9 @@ class Blueprint:
         return Component(GITEA, (*self._module(GITEA), *password, *delay), f"{self.url(GITEA)}/api/healthz")
 
     def _registry(self) -> Component:
-        images = ("--images", str(PACKAGES / "sandbox" / "registry" / "images.yaml"))
-        return Component(REGISTRY, (*self._module(REGISTRY), *images), f"{self.url(REGISTRY)}/v2/", unauthorized=True)
+        # Like ghcr.io it wants a token, which anybody gets.
+        arguments = (*self._module(REGISTRY), "--auth", "token")
+        return Component(REGISTRY, arguments, f"{self.url(REGISTRY)}/v2/", unauthorized=True)
 
     def _broker(self) -> Component:
         arguments = (*self._module(BROKER), "--config", str(self.triggers_file))
@@ -167,7 +168,7 @@ class Blueprint:
             return shared
         return shared | {
             "INFRAFORGE_ARGOCD_TOKEN": self.credentials.argocd_token or "",
-            "INFRAFORGE_WEBHOOK_SECRET": self.credentials.webhook_secret,
+            "INFRAFORGE_WEBHOOK_SECRET": self.credentials.webhook_secret or "",
             "INFRAFORGE_WEBHOOK_URL": self.url(name),
             "INFRAFORGE_BROKER_URL": self.url(BROKER),
         }

@@ -3,8 +3,12 @@
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sandbox.supervisor.directory import write_private
+
+_ADMINISTRATOR: Final = "gitea-admin-password"
+_HOOK: Final = "webhook-secret"
 
 
 @dataclass(frozen=True)
@@ -13,16 +17,21 @@ class Credentials:
 
     folder: Path
 
-    @property
-    def admin_password_file(self) -> Path:
-        """The password of Gitea's administrator, as a file."""
-        self._made("gitea-admin-password")
-        return self.folder / "gitea-admin-password"
+    def ensure(self) -> None:
+        """Make up what is ours to make up, once: the administrator's password and the webhook's secret."""
+        for name in (_ADMINISTRATOR, _HOOK):
+            if self._read(name) is None:
+                self.keep(name, secrets.token_urlsafe(24))
 
     @property
-    def webhook_secret(self) -> str:
+    def admin_password_file(self) -> Path:
+        """Where the password of Gitea's administrator is."""
+        return self.folder / _ADMINISTRATOR
+
+    @property
+    def webhook_secret(self) -> str | None:
         """What Gitea signs its deliveries with."""
-        return self._made("webhook-secret")
+        return self._read(_HOOK)
 
     @property
     def gitea_token(self) -> str | None:
@@ -37,13 +46,6 @@ class Credentials:
     def keep(self, name: str, value: str) -> None:
         """Write a token down under `name` (`gitea-token`, `argocd-token`)."""
         write_private(self.folder / name, value + "\n")
-
-    def _made(self, name: str) -> str:
-        value = self._read(name)
-        if value is None:
-            value = secrets.token_urlsafe(24)
-            self.keep(name, value)
-        return value
 
     def _read(self, name: str) -> str | None:
         try:

@@ -162,6 +162,7 @@ class Sandbox:
         return blueprint, reserved
 
     def _configure(self, blueprint: Blueprint) -> None:
+        blueprint.credentials.ensure()
         cluster.write_definitions(blueprint.crds_folder)
         urls = {name: blueprint.url(name) for name in FUNCTIONS}
         write_private(blueprint.triggers_file, yaml.safe_dump(eventing.triggers(urls), sort_keys=False))

@@ -19,6 +19,7 @@ def blueprint(tmp_path: Path) -> Blueprint:
     directory = DataDirectory(tmp_path)
     directory.create()
     made = Blueprint(directory, Options(), PORTS)
+    made.credentials.ensure()
     made.credentials.keep("gitea-token", "t0ken-of-the-functions")
     made.credentials.keep("argocd-token", "t0ken-of-argocd")
     return made
@@ -85,7 +86,8 @@ def test_functions_wait_for_the_cluster_and_for_their_token(blueprint: Blueprint
 
 
 def test_credentials_are_made_once(blueprint: Blueprint) -> None:
+    before = blueprint.credentials.webhook_secret, blueprint.credentials.admin_password_file.read_text()
+    blueprint.credentials.ensure()
     again = Blueprint(blueprint.directory, Options(), PORTS).credentials
-    assert again.webhook_secret == blueprint.credentials.webhook_secret
-    assert again.admin_password_file.read_text() == blueprint.credentials.admin_password_file.read_text()
+    assert (again.webhook_secret, again.admin_password_file.read_text()) == before
     assert {file.stat().st_mode & 0o077 for file in again.folder.iterdir()} == {0}

@@ -1,0 +1,37 @@
+"""The sandboxes that the end-to-end tests share."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.command import DEPLOYMENTS, Infraforge
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one file on one worker, so that each sandbox is started once."""
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(scope="session")
+def infraforge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infraforge]:
+    """The command for the shared sandbox, which is stopped in the end whatever happened."""
+    command = Infraforge(tmp_path_factory.mktemp("sandbox"))
+    yield command
+    command.run("down")
+
+
+@pytest.fixture(scope="session")
+def sandbox(infraforge: Infraforge) -> Any:
+    """The shared sandbox's object (see `infraforge status --output json`)."""
+    return infraforge.up()
+
+
+@pytest.fixture(scope="session")
+def platform(infraforge: Infraforge, sandbox: Any) -> Any:
+    """The shared sandbox with the example claims, all of them Ready."""
+    applied = infraforge.json("apply", "-f", str(DEPLOYMENTS), "--wait")
+    assert not [one for one in applied["applied"] if not one["ready"]], applied
+    return sandbox
