@@ -40,7 +40,7 @@ def merge(recorded: Iterable[Condition], current: Iterable[Condition], *, genera
     merged = []
     for one in current:
         old = before.get(one.type)
-        since = old.lastTransitionTime if old is not None and old.status == one.status else now
+        since = (old.lastTransitionTime if old is not None and old.status == one.status else None) or now
         merged.append(one.model_copy(update={"lastTransitionTime": since, "observedGeneration": generation}))
     return sorted(merged, key=lambda one: one.type)
 

@@ -4,7 +4,7 @@ The BootstrapClaims' statuses say what has been bootstrapped, their specs what w
 difference between waiting (it is coming) and refusing (nobody asked for it).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.claims import BootstrapClaim
@@ -25,6 +25,8 @@ class Environment:
     destination: Destination | None
     charts_revision: str
     platform_charts_revision: str
+    reserved: frozenset[str] = frozenset()
+    """Names of Applications that are the platform's own: its root Applications."""
 
     @property
     def folder(self) -> str:
@@ -61,6 +63,17 @@ def seniority(claim: Claim) -> tuple[str, str]:
     return claim.metadata.creationTimestamp or "", claim.metadata.uid or ""
 
 
+def check_names(environment: Environment, releases: Sequence[str], field: str) -> None:
+    """Raise `InvalidClaim` when an Application would have the name of a root Application of the platform's own."""
+    for index, release in enumerate(releases):
+        if release in environment.reserved:
+            raise InvalidClaim(
+                f'{field}[{index}].name: its Application would be called "{release}", as the platform\'s own root '
+                "application is: choose another name",
+                reason="NameReserved",
+            )
+
+
 def check_namespace(claim: Claim, environment: str, bound: Mapping[str, frozenset[str]]) -> None:
     """Raise `InvalidClaim` when the operator bound the environment to other namespaces."""
     allowed = bound.get(environment)
@@ -86,6 +99,7 @@ def _bootstrapped(claim: BootstrapClaim, cluster_type: str, name: str) -> Enviro
                 destination=cluster.destination,
                 charts_revision=charts.revision or "",
                 platform_charts_revision=platform_charts.revision or "",
+                reserved=frozenset(status.rootApps),
             )
     return None
 

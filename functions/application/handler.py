@@ -3,12 +3,12 @@
 from typing import Final
 
 from functions.application import desired
-from functions.application.images import RESOLVE_AGAIN, Hold, Images, ResolveAll, image_of, resolve
+from functions.application.images import Hold, Images, ResolveAll, asked_again, image_of, resolve
 from shared.admission import Admission
 from shared.argocd import Layout
-from shared.claims import Application, ApplicationClaim, ApplicationRow
+from shared.claims import Application, ApplicationClaim, ApplicationRow, application_release
 from shared.conditions import COMMITTED, IMAGES_RESOLVED, NOT_TRACKED, VALID
-from shared.environments import Environment
+from shared.environments import Environment, check_names
 from shared.git import Transaction
 from shared.kinds import APPLICATION
 from shared.reconciler import Attempt
@@ -32,6 +32,11 @@ class ApplicationHandler:
         resolve(attempt.claim, self._resolve_all)  # so that nobody waits for a slow registry while Git is locked
         with self._voltran.writing(environment.organization) as git:
             claim = attempt.reread()
+            check_names(
+                environment,
+                [application_release(environment.name, one.name) for one in claim.spec.applications],
+                "spec.applications",
+            )
             attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
             attempt.report.enter(IMAGES_RESOLVED)
             images = resolve(claim, self._resolve_all)
@@ -62,7 +67,7 @@ class ApplicationHandler:
             ],
             commit=self._voltran.commit(environment.organization, written, attempt),
             checksum=written.change.checksum,
-            imagesResolvedFor=claim.metadata.annotations.get(RESOLVE_AGAIN),
+            imagesResolvedFor=claim.status.imagesResolvedFor if images.unknown else asked_again(claim),
         )
         report.mark(*NOT_TRACKED)
         count = len(written.change.folders)

@@ -12,6 +12,8 @@ from shared.report import Report
 RESOLVE_AGAIN = "platform.infraforge.io/resolve-images"
 """An annotation whose new value asks to resolve every image again."""
 
+MAX_ANNOTATION = 256
+
 ResolveAll = Callable[[Iterable[Reference]], Mapping[Reference, Resolution]]
 
 
@@ -41,6 +43,12 @@ class Images:
         report.mark(IMAGES_RESOLVED, "True", "Resolved", f"{len(self.digests)} images have a digest")
 
 
+def asked_again(claim: ApplicationClaim) -> str | None:
+    """What the claim's annotation says, as far as a status has room for it."""
+    value = claim.metadata.annotations.get(RESOLVE_AGAIN)
+    return None if value is None else value[:MAX_ANNOTATION]
+
+
 def image_of(application: Application) -> str:
     """The image as the claim names it."""
     return f"{application.image.repository}:{application.image.tag}"
@@ -49,7 +57,7 @@ def image_of(application: Application) -> str:
 def resolve(claim: ApplicationClaim, resolve_all: ResolveAll) -> Images:
     """Resolve what has to be: an image whose digest is recorded is asked for again only when its claim is annotated."""
     images, wanted = Images(), {}
-    again = claim.metadata.annotations.get(RESOLVE_AGAIN) != claim.status.imagesResolvedFor
+    again = asked_again(claim) != claim.status.imagesResolvedFor
     recorded = {row.name: row for row in claim.status.applications}
     for application in claim.spec.applications:
         digest = _recorded_digest(recorded.get(application.name), application)

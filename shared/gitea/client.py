@@ -64,6 +64,10 @@ class Gitea:
             trust_env=False,
         )
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
     def ensure_organization(self, name: str) -> bool:
         """Create the organization, private; False when it was there already."""
         if self._exists(f"/orgs/{_part(name)}"):
@@ -84,10 +88,10 @@ class Gitea:
         body = {"name": name, "private": True, "auto_init": False, "default_branch": "main"}
         try:
             return self._create(f"/orgs/{_part(organization)}/repos", body)
-        except GiteaNotFound as error:
+        except (GiteaNotFound, Forbidden) as error:
             raise Forbidden(
                 f'our token may not create repositories in the organization "{organization}": '
-                "make its user an owner of the organization",
+                f"make its user an owner of the organization, and give it the scope write:organization ({error})",
                 reason="OrganizationNotWritable",
             ) from error
 

@@ -1,0 +1,96 @@
+"""Fakes of what surrounds the code under test, each honest about the one rule it is used to show."""
+
+import copy
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from shared.errors import KubeConflict
+from shared.kube.client import Document, Kube, KubeNotFound, Resource
+from shared.oci import Reference, Resolution, Resolved
+
+
+class FakeKube(Kube):
+    """An API server in a dictionary: uids, generations, resource versions, conflicts and a status subresource."""
+
+    def __init__(self, *, kinds_missing: frozenset[str] = frozenset()) -> None:
+        self.objects: dict[tuple[str, str, str], Document] = {}
+        self.status_writes: list[Document] = []
+        self.events: list[Document] = []
+        self.reads = 0
+        self._kinds_missing = kinds_missing
+        self._versions = itertools.count(1)
+
+    def put(
+        self, resource: Resource, document: Mapping[str, Any], *, created: str = "2026-11-23T10:00:00Z"
+    ) -> Document:
+        """What `kubectl apply` would leave behind."""
+        fresh = copy.deepcopy(dict(document))
+        metadata = fresh["metadata"]
+        key = (resource.plural, metadata.get("namespace", ""), metadata["name"])
+        old = self.objects.get(key)
+        same = old is not None and old.get("spec") == fresh.get("spec")
+        metadata["uid"] = old["metadata"]["uid"] if old else f"uid-{metadata['name']}"
+        metadata["creationTimestamp"] = old["metadata"]["creationTimestamp"] if old else created
+        metadata["generation"] = (old["metadata"]["generation"] + (not same)) if old else 1
+        metadata["resourceVersion"] = str(next(self._versions))
+        if old and "status" in old:
+            fresh["status"] = old["status"]
+        self.objects[key] = fresh
+        return fresh
+
+    def remove(self, resource: Resource, namespace: str, name: str) -> None:
+        """What `kubectl delete` would."""
+        del self.objects[resource.plural, namespace, name]
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
+        self.reads += 1
+        return copy.deepcopy(self.objects.get((resource.plural, namespace, name)))
+
+    def list(self, resource: Resource, namespace: str | None = None) -> Iterator[Document]:
+        for (plural, where, _), document in sorted(self.objects.items()):
+            if plural == resource.plural and namespace in (None, where):
+                yield copy.deepcopy(document)
+
+    def apply(self, resource: Resource, document: Mapping[str, Any]) -> Document:
+        if document["kind"] in self._kinds_missing:
+            raise KubeNotFound("the server could not find the requested resource")
+        return self.put(resource, document)
+
+    def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
+        metadata = document["metadata"]
+        live = self.objects.get((resource.plural, metadata["namespace"], metadata["name"]))
+        if live is None:
+            raise KubeNotFound("gone")
+        if live["metadata"]["resourceVersion"] != metadata["resourceVersion"]:
+            raise KubeConflict("the object has been modified")
+        merged = dict(live.get("status") or {}) | dict(status)
+        live["status"] = {key: value for key, value in merged.items() if value is not None}
+        live["metadata"]["resourceVersion"] = str(next(self._versions))
+        self.status_writes.append(copy.deepcopy(live["status"]))
+        return copy.deepcopy(live)
+
+    def create(self, resource: Resource, document: Mapping[str, Any]) -> Document:
+        if any(event["metadata"]["name"] == document["metadata"]["name"] for event in self.events):
+            raise KubeConflict("exists")
+        self.events.append(dict(document))
+        return dict(document)
+
+    def ping(self) -> None:
+        return
+
+
+class FakeRegistry:
+    """Answers every image with a digest made of its name, but for those that are told otherwise."""
+
+    def __init__(self, outcomes: Mapping[str, Resolution] | None = None) -> None:
+        self.outcomes = dict(outcomes or {})
+        self.asked: list[str] = []
+
+    def __call__(self, references: Iterable[Reference]) -> dict[Reference, Resolution]:
+        return {reference: self._answer(reference) for reference in references}
+
+    def _answer(self, reference: Reference) -> Resolution:
+        image = f"{reference.registry}/{reference.repository}:{reference.tag}"
+        self.asked.append(image)
+        return self.outcomes.get(image, Resolved(f"sha256:{len(image):064x}"))
