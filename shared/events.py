@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cloudevents.conversion import to_binary
 from cloudevents.exceptions import GenericException
-from cloudevents.http import CloudEvent, from_http, to_binary
+from cloudevents.http import CloudEvent, from_http
 
 from shared.errors import InvalidEvent
 
@@ -69,7 +70,13 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
 def bootstrapped(source: str, claim: ClaimRef) -> tuple[dict[str, str], bytes]:
     """Headers and body of the event that tells the other functions that there is a platform to deploy to."""
     event = CloudEvent(
-        {"type": BOOTSTRAPPED, "source": source, "id": str(uuid.uuid4()), "subject": str(claim)},
+        {
+            "type": BOOTSTRAPPED,
+            "source": source,
+            "id": str(uuid.uuid4()),
+            "subject": str(claim),
+            "datacontenttype": "application/json",
+        },
         {"namespace": claim.namespace, "name": claim.name},
     )
     return _binary(event)
@@ -88,7 +95,7 @@ def delivery(source: str, event: str, delivery_id: str, body: bytes) -> tuple[di
         "datacontenttype": "application/json",
     }
     headers, _ = _binary(CloudEvent(attributes, None))
-    return headers | {"content-type": "application/json"}, body
+    return headers, body
 
 
 def _binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
