@@ -1,0 +1,90 @@
+"""Run the server: `python -m sandbox.apiserver --port 6443 --data-dir DIR --crds crds/`."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import yaml
+
+from sandbox.apiserver import tls
+from sandbox.apiserver.app import create_app
+from sandbox.apiserver.cluster import Cluster
+from sandbox.apiserver.errors import ApiError
+from sandbox.apiserver.storage import Storage
+
+ADMIN = "kubernetes-admin"
+
+
+class _Server(uvicorn.Server):
+    """A server that ends the open watches when it is told to stop, which else hold it up."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        super().handle_exit(sig, frame)
+        app: Any = self.config.app
+        asyncio.get_running_loop().call_soon_threadsafe(app.state.close_watches)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.apiserver",
+        description="A Kubernetes API server for a laptop: CRDs, namespaces, Secrets, ConfigMaps, Events and "
+        "ServiceAccounts over HTTPS. DATA_DIR/kubeconfig opens it.",
+        epilog="Not covered (404): pods and other workloads, controllers, garbage collection by owner, RBAC, webhooks, "
+        "protobuf bodies, the scale subresource.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=6443, help="port to listen on (%(default)s)")
+    parser.add_argument("--data-dir", type=Path, required=True, help="holds objects, certificates, token, kubeconfig")
+    parser.add_argument("--admin-token-file", type=Path, help="bearer token of the admin (DATA_DIR/admin.token; made)")
+    parser.add_argument("--namespaces", default="", help="names, comma-separated, created if absent")
+    parser.add_argument("--crds", type=Path, action="append", default=[], help="file or directory of CRDs; repeatable")
+    parser.add_argument("--watch-history", type=int, default=4096, help="events kept per resource (%(default)s)")
+    parser.add_argument("--log-requests", action="store_true", help="one line a request to stderr")
+    return parser
+
+
+def _manifests(path: Path) -> list[dict[str, Any]]:
+    files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
+    documents = [document for file in files for document in yaml.load_all(file.read_bytes(), yaml.CSafeLoader)]  # noqa: S506 - safe
+    return [document for document in documents if document and document.get("kind") == "CustomResourceDefinition"]
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; 1 when a CRD is refused."""
+    arguments = _parser().parse_args()
+    data: Path = arguments.data_dir
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    certificates = tls.ensure_certificates(data)
+    token = tls.ensure_token(arguments.admin_token_file or data / "admin.token")
+    url = f"https://{arguments.host}:{arguments.port}"
+    tls.write_kubeconfig(data / "kubeconfig", url, certificates.authority, token)
+    cluster = Cluster(Storage(data / "objects.db", arguments.watch_history))
+    for name in filter(None, arguments.namespaces.split(",")):
+        cluster.ensure_namespace(name.strip())
+    for path in arguments.crds:
+        for crd in _manifests(path):
+            try:
+                cluster.ensure_crd(crd)
+            except ApiError as error:
+                print(f"{path}: {error}", file=sys.stderr)
+                return 1
+    config = uvicorn.Config(
+        create_app(cluster, {token: ADMIN}, log=arguments.log_requests),
+        host=arguments.host,
+        port=arguments.port,
+        ssl_certfile=certificates.certificate,
+        ssl_keyfile=certificates.key,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+    )
+    _Server(config).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The HTTP side: who is asking, health, discovery, OpenAPI documents and resources."""
+
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from sandbox.apiserver import discovery, errors
+from sandbox.apiserver.api import Api
+from sandbox.apiserver.cluster import Cluster
+from sandbox.apiserver.openapi import Documents
+from sandbox.apiserver.rendering import dumps
+from sandbox.apiserver.requests import locate
+
+Json = dict[str, Any]
+_HEALTH = ("/healthz", "/livez", "/readyz")
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class Server:
+    """One API server. `users` maps bearer tokens to user names; every user is an administrator so far."""
+
+    def __init__(self, cluster: Cluster, users: dict[str, str], *, log: bool) -> None:
+        self._cluster = cluster
+        self._users = users
+        self._log = log
+        self._documents = Documents(cluster.registry, cluster.types)
+        self.api = Api(cluster)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer any request; refusals become `Status` bodies."""
+        started, user = time.perf_counter(), "-"
+        try:
+            path = request.url.path.rstrip("/") or "/"
+            if path in _HEALTH or path.startswith(tuple(f"{name}/" for name in _HEALTH)):
+                response: Response = PlainTextResponse("ok")
+            elif path == "/version":
+                response = Response(json.dumps(discovery.VERSION, indent=2), media_type="application/json")
+            else:
+                user = self._user(request)
+                response = await self._route(request, path)
+        except errors.ApiError as error:
+            response = Response(dumps(error.body()), error.code, media_type="application/json")
+        if self._log:
+            took = (time.perf_counter() - started) * 1000
+            print(f"{user} {request.method} {request.url.path} {response.status_code} {took:.1f}ms", file=sys.stderr)
+        return response
+
+    def _user(self, request: Request) -> str:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        user = self._users.get(token.strip()) if scheme.lower() == "bearer" else None
+        if user is None:
+            raise errors.unauthorized()
+        return user
+
+    async def _route(self, request: Request, path: str) -> Response:
+        location = locate(path)
+        if location is not None and location.plural:
+            response = await self.api.respond(request, location)
+        else:
+            response = self._document(request, path) if request.method == "GET" else None
+        return response or PlainTextResponse("404 page not found\n", 404)
+
+    def _document(self, request: Request, path: str) -> Response | None:
+        registry, accept = self._cluster.registry, request.headers.get("accept", "")
+        if path.startswith("/openapi/"):
+            document = self._documents.get(path.removeprefix("/openapi/"), accept)
+            return None if document is None else _cached(request, *document)
+        version = discovery.wants_aggregated(accept)
+        if path in ("/api", "/apis") and version:
+            body = discovery.aggregated(registry, core=path == "/api", version=version)
+            kind = f"application/json;g={discovery.AGGREGATED};v={version};as=APIGroupDiscoveryList"
+            return _cached(request, dumps(body), kind)
+        match path.strip("/").split("/"):
+            case ["api"]:
+                found: Json | None = discovery.api_versions(request.url.netloc)
+            case ["apis"]:
+                found = discovery.group_list(registry)
+            case ["apis", group]:
+                found = discovery.group(registry, group)
+            case ["api", version]:
+                found = discovery.resource_list(registry, "", version)
+            case ["apis", group, version]:
+                found = discovery.resource_list(registry, group, version)
+            case _:
+                found = None
+        return None if found is None else Response(dumps(found), media_type="application/json")
+
+
+def _cached(request: Request, body: bytes, media_type: str) -> Response:
+    tag = discovery.etag(body)
+    headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "public"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    # Given as a header, because Starlette would add a charset to text.
+    return Response(body, headers=headers | {"Content-Type": media_type})
+
+
+def create_app(cluster: Cluster, users: dict[str, str], *, log: bool = False) -> Starlette:
+    """Return the server as an ASGI application; `app.state.close_watches()` ends the open watches."""
+    server = Server(cluster, users, log=log)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        cluster.storage.close()
+
+    app = Starlette(routes=[Route("/{path:path}", server.answer, methods=_METHODS)], lifespan=lifespan)
+    app.state.close_watches = server.api.watches.close
+    return app

@@ -1,0 +1,229 @@
+"""The built-in kinds: their types, columns and what the real server fills into them.
+
+`kubernetes_types.json` holds the OpenAPI definitions of Kubernetes 1.36 (Apache-2.0), one a line, properties in the
+order of the Go structs.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.apiserver.causes import Cause
+from sandbox.apiserver.errors import bad_request
+from sandbox.apiserver.resources import Column, Registry, Resource
+from sandbox.apiserver.schema import compile_type
+
+Json = dict[str, Any]
+META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_CORE = "io.k8s.api.core.v1."
+_CRD = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition"
+_REVIEW = "io.k8s.api.authorization.v1.SelfSubjectAccessReview"
+_AGE = Column("Age", "string")
+_EVENT_EMPTY: Json = {
+    "involvedObject": {},
+    "source": {},
+    "firstTimestamp": None,
+    "lastTimestamp": None,
+    "eventTime": None,
+    "reportingComponent": "",
+    "reportingInstance": "",
+}
+_EVENT_FIELDS = {
+    "involvedObject.kind": ("involvedObject", "kind"),
+    "involvedObject.namespace": ("involvedObject", "namespace"),
+    "involvedObject.name": ("involvedObject", "name"),
+    "involvedObject.uid": ("involvedObject", "uid"),
+    "involvedObject.apiVersion": ("involvedObject", "apiVersion"),
+    "involvedObject.resourceVersion": ("involvedObject", "resourceVersion"),
+    "involvedObject.fieldPath": ("involvedObject", "fieldPath"),
+    "reason": ("reason",),
+    "reportingComponent": ("reportingComponent",),
+    "source": ("source", "component"),
+    "type": ("type",),
+}
+_EVENT_COLUMNS = (
+    Column("Last Seen", "string"),
+    Column("Type", "string", ".type"),
+    Column("Reason", "string", ".reason"),
+    Column("Object", "string"),
+    Column("Subobject", "string", ".involvedObject.fieldPath", priority=1),
+    Column("Source", "string", ".source.component", priority=1),
+    Column("Message", "string", ".message"),
+    Column("First Seen", "string", priority=1),
+    Column("Count", "string", ".count", priority=1),
+    Column("Name", "string", ".metadata.name", priority=1),
+)
+
+
+def load_types() -> dict[str, Json]:
+    """Return the OpenAPI definitions of the built-in types by full name."""
+    types: dict[str, Json] = json.loads(Path(__file__).with_name("kubernetes_types.json").read_bytes())
+    return types
+
+
+def registry(types: dict[str, Json]) -> Registry:
+    """Return a registry of the built-in kinds, in discovery's order."""
+
+    def resource(group: str, kind: str, type_name: str, **more: Any) -> Resource:
+        plural = more.pop("plural", f"{kind.lower()}s")
+        return Resource(
+            group=group,
+            version="v1",
+            kind=kind,
+            plural=plural,
+            singular=kind.lower(),
+            list_kind=f"{kind}List",
+            schema=compile_type(type_name, types),
+            type_name=type_name,
+            openapi=types[type_name],
+            **({"namespaced": True} | more),
+        )
+
+    return Registry(
+        [
+            resource(
+                "", "ConfigMap", f"{_CORE}ConfigMap", short_names=("cm",), columns=(Column("Data", "string"), _AGE)
+            ),
+            resource(
+                "",
+                "Event",
+                f"{_CORE}Event",
+                short_names=("ev",),
+                columns=_EVENT_COLUMNS,
+                selectable=_EVENT_FIELDS,
+                skeleton=_EVENT_EMPTY,
+            ),
+            resource(
+                "",
+                "Namespace",
+                f"{_CORE}Namespace",
+                namespaced=False,
+                short_names=("ns",),
+                status=True,
+                verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
+                columns=(Column("Status", "string", ".status.phase", "The status of the namespace"), _AGE),
+                selectable={"status.phase": ("status", "phase")},
+                skeleton={"spec": {}, "status": {}},
+            ),
+            resource(
+                "",
+                "Secret",
+                f"{_CORE}Secret",
+                columns=(Column("Type", "string", ".type"), Column("Data", "string"), _AGE),
+                selectable={"type": ("type",)},
+            ),
+            resource(
+                "",
+                "ServiceAccount",
+                f"{_CORE}ServiceAccount",
+                short_names=("sa",),
+                columns=(Column("Secrets", "string"), _AGE),
+            ),
+            resource(
+                "authorization.k8s.io",
+                "SelfSubjectAccessReview",
+                _REVIEW,
+                namespaced=False,
+                verbs=("create",),
+                stored=False,
+                status=True,
+                skeleton={"spec": {}, "status": {"allowed": False}},
+            ),
+            resource(
+                "apiextensions.k8s.io",
+                "CustomResourceDefinition",
+                _CRD,
+                namespaced=False,
+                short_names=("crd", "crds"),
+                categories=("api-extensions",),
+                status=True,
+                generation=True,
+                columns=(Column("Created At", "date", ".metadata.creationTimestamp"),),
+                skeleton={"spec": {"group": "", "names": {"plural": "", "kind": ""}, "scope": "", "versions": None}},
+            ),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a kind adds: `defaults` on decoding (owned by the writer), `prepare` on storing, `validate` before it.
+
+    `deleting` returns the version (never changed in place) that a DELETE leaves while finalizers remain.
+    """
+
+    defaults: Callable[[Json], None] = lambda _: None
+    prepare: Callable[[Json, Json | None], None] = lambda _new, _old: None
+    validate: Callable[[Json, Json | None], list[Cause]] = lambda _new, _old: []
+    deleting: Callable[[Json], Json] = lambda value: value
+
+
+def hooks() -> dict[str, Hooks]:
+    """Return the hooks of the core kinds by `plural.group`."""
+    return {
+        "configmaps": Hooks(validate=_validate_immutable),
+        "events": Hooks(defaults=_default_event),
+        "namespaces": Hooks(_default_namespace, _prepare_namespace, deleting=_terminating_namespace),
+        "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),
+        "selfsubjectaccessreviews.authorization.k8s.io": Hooks(prepare=_allow),
+    }
+
+
+def _default_event(event: Json) -> None:
+    for key, value in _EVENT_EMPTY.items():
+        event.setdefault(key, value)
+
+
+def _default_namespace(namespace: Json) -> None:
+    metadata = namespace["metadata"]
+    if name := metadata.get("name"):
+        metadata["labels"] = (metadata.get("labels") or {}) | {"kubernetes.io/metadata.name": name}
+
+
+def _prepare_namespace(namespace: Json, old: Json | None) -> None:
+    if old is None:
+        namespace["spec"] = {"finalizers": ["kubernetes"]}
+        namespace["status"] = {"phase": "Active"}
+    else:
+        namespace["spec"] = old["spec"]
+
+
+def _terminating_namespace(namespace: Json) -> Json:
+    return {**namespace, "status": {"phase": "Terminating"}}
+
+
+def _default_secret(secret: Json) -> None:
+    for key, text in (secret.pop("stringData", None) or {}).items():
+        secret.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
+    secret.setdefault("type", "Opaque")
+    for text in (secret.get("data") or {}).values():
+        try:
+            base64.b64decode(text or "", validate=True)
+        except binascii.Error as error:
+            raise bad_request(
+                'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'
+            ) from error
+
+
+def _validate_secret(secret: Json, old: Json | None) -> list[Cause]:
+    causes = _validate_immutable(secret, old)
+    if old is not None and secret["type"] != old["type"]:
+        text = f"Invalid value: {json.dumps(secret['type'])}: field is immutable"
+        causes.append(Cause("FieldValueInvalid", text, "type"))
+    return causes
+
+
+def _validate_immutable(value: Json, old: Json | None) -> list[Cause]:
+    if old is None or not old.get("immutable"):
+        return []
+    text = "Forbidden: field is immutable when `immutable` is set"
+    fields = [name for name in ("immutable", "data", "binaryData") if value.get(name) != old.get(name)]
+    return [Cause("FieldValueForbidden", text, name) for name in fields]
+
+
+def _allow(review: Json, _: Json | None) -> None:
+    review["status"] = {"allowed": True}

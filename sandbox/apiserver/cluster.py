@@ -1,0 +1,129 @@
+"""The cluster's state: objects, the resources that CRDs add, and the ends of namespaces and CRDs."""
+
+from typing import Any
+
+from sandbox.apiserver import builtin
+from sandbox.apiserver.crds import CLEANUP, CRDS, crd_hooks, resources_of
+from sandbox.apiserver.objects import Objects, Options, Target
+from sandbox.apiserver.resources import Resource
+from sandbox.apiserver.storage import Entry, Storage
+
+Json = dict[str, Any]
+_SYSTEM = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+
+class Cluster:
+    """Everything behind the HTTP layer; `registry` and `storage` may be read, writes go through the methods."""
+
+    def __init__(self, storage: Storage) -> None:
+        """Serve what the storage holds; a new one gets the system namespaces."""
+        self.storage = storage
+        self.types = builtin.load_types()
+        self.registry = builtin.registry(self.types)
+        self._objects = Objects(storage, builtin.hooks() | {CRDS: crd_hooks()}, self._removed)
+        for _, entry in storage.entries(CRDS):
+            self._serve(entry.object)
+        for name in _SYSTEM:
+            self.ensure_namespace(name)
+        for resource in self.registry:
+            storage.open_table(resource.qualified)
+
+    def resource(self, plural: str, group: str = "") -> Resource:
+        """Return a built-in resource."""
+        return next(r for r in self.registry if (r.plural, r.group) == (plural, group))
+
+    def ensure_namespace(self, name: str) -> None:
+        """Create the namespace if it is absent."""
+        if self.storage.get("namespaces", ("", name)) is None:
+            body = {"metadata": {"name": name}}
+            self.create(Target(self.resource("namespaces"), ""), body, Options(manager="kube-apiserver"))
+
+    def ensure_crd(self, crd: Json) -> None:
+        """Create the CustomResourceDefinition, or bring it up to date."""
+        resource = self.resource("customresourcedefinitions", "apiextensions.k8s.io")
+        target = Target(resource, "", crd["metadata"]["name"])
+        live = self.storage.get(CRDS, target.key)
+        options = Options(manager="kube-apiserver", validation="Strict")
+        if live is None:
+            self.create(target, crd, options)
+        else:
+            version = {"resourceVersion": live.object["metadata"]["resourceVersion"]}
+            self.replace(target, {**crd, "metadata": crd["metadata"] | version}, options)
+
+    def create(self, target: Target, body: Any, options: Options) -> Entry:
+        """Create an object."""
+        return self._noticed(target, self._objects.create(target, body, options), options)
+
+    def replace(self, target: Target, body: Any, options: Options) -> Entry:
+        """Replace an object."""
+        return self._noticed(target, self._objects.replace(target, body, options), options)
+
+    def patch(self, target: Target, kind: str, patch: Any, options: Options) -> tuple[Entry, bool]:
+        """Patch an object; return it and whether it was created."""
+        entry, created = self._objects.patch(target, kind, patch, options)
+        return self._noticed(target, entry, options), created
+
+    def delete(self, target: Target, preconditions: Json, options: Options) -> Entry | None:
+        """Delete an object; return what finalizers keep of it. A namespace and a CRD take their content along."""
+        kept = self._objects.delete(target, preconditions, options)
+        if kept is not None and not options.dry_run:
+            if target.resource.qualified == "namespaces":
+                self._drain_namespace(target.name)
+            elif target.resource.qualified == CRDS:
+                self._drain_crd(kept.object)
+        return kept
+
+    def _noticed(self, target: Target, entry: Entry, options: Options) -> Entry:
+        stored = self.storage.get(CRDS, ("", entry.object["metadata"].get("name", "")))
+        if target.resource.qualified == CRDS and stored is entry and not options.dry_run:
+            self._serve(entry.object)
+        return entry
+
+    def _serve(self, crd: Json) -> None:
+        spec = crd["spec"]
+        resources = resources_of(crd, self.types)
+        self.registry.replace(spec["group"], spec["names"]["plural"], resources)
+        for resource in resources:
+            self.storage.open_table(resource.qualified)
+
+    def _removed(self, target: Target) -> None:
+        if target.resource.qualified == CRDS:
+            plural, _, group = target.name.partition(".")
+            self.registry.replace(group, plural, [])
+        if target.namespace:
+            self._finish_namespace(target.namespace)
+        if target.resource.custom:
+            self._finish_crd(target.resource.qualified)
+
+    def _drain_namespace(self, name: str) -> None:
+        for resource in {r.qualified: r for r in self.registry if r.namespaced and r.stored}.values():
+            for key, _ in self.storage.entries(resource.qualified, name):
+                self._objects.delete(Target(resource, *key), {}, Options(manager=""))
+        self._finish_namespace(name)
+
+    def _finish_namespace(self, name: str) -> None:
+        live = self.storage.get("namespaces", ("", name))
+        if live is None or "deletionTimestamp" not in live.object["metadata"] or not live.object["spec"]["finalizers"]:
+            return
+        if any(self.storage.entries(r.qualified, name) for r in self.registry if r.namespaced):
+            return
+        emptied = {**live.object, "metadata": dict(live.object["metadata"]), "spec": {"finalizers": []}}
+        self._objects.release(Target(self.resource("namespaces"), "", name), emptied)
+
+    def _drain_crd(self, crd: Json) -> None:
+        name = crd["metadata"]["name"]
+        resource = next((r for r in self.registry if r.custom and r.qualified == name), None)
+        for key, _ in self.storage.entries(name) if resource else ():
+            self._objects.delete(Target(resource, *key), {}, Options(manager=""))
+        self._finish_crd(name)
+
+    def _finish_crd(self, name: str) -> None:
+        live = self.storage.get(CRDS, ("", name))
+        if live is None or "deletionTimestamp" not in live.object["metadata"] or self.storage.entries(name):
+            return
+        metadata = live.object["metadata"]
+        finalizers = [finalizer for finalizer in metadata.get("finalizers") or () if finalizer != CLEANUP]
+        released = {**live.object, "metadata": metadata | {"finalizers": finalizers}}
+        self._objects.release(
+            Target(self.resource("customresourcedefinitions", "apiextensions.k8s.io"), "", name), released
+        )
