@@ -9,11 +9,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-_SERVER_FAULT = 500
 
-
-def answers(url: str, *, authority: str | None = None, timeout: float = 1.0, unauthorized: bool = False) -> bool:
-    """Whether a GET of `url` is answered with success (or with 401, where that means that it serves).
+def answer(url: str, *, authority: str | None = None, timeout: float = 1.0) -> int | None:
+    """The status code that a GET of `url` is answered with; None when there is no answer.
 
     `authority` is the certificate (PEM) that an https server must be signed by.
     """
@@ -24,18 +22,17 @@ def answers(url: str, *, authority: str | None = None, timeout: float = 1.0, una
         try:
             context = ssl.create_default_context(cadata=authority)
         except (ssl.SSLError, ValueError):
-            return False
+            return None
         connection = HTTPSConnection(host, port, timeout=timeout, context=context)
     else:
         connection = HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", parts.path or "/")
-        status = connection.getresponse().status
+        return connection.getresponse().status
     except (OSError, HTTPException):
-        return False
+        return None
     finally:
         connection.close()
-    return status < 300 or (unauthorized and status == 401)  # noqa: PLR2004 - HTTP's own numbers
 
 
 def authority(kubeconfig: Path) -> str | None:

@@ -39,6 +39,7 @@ ALL: Final = (APISERVER, GITEA, REGISTRY, BROKER, *FUNCTIONS, SOURCE)
 _WAVES: Final = ((SOURCE, BROKER, *FUNCTIONS), (APISERVER, GITEA, REGISTRY))
 """In which order components stop: first those that write, then those that are written to."""
 _GRACE: Final = 10.0
+_WIDTH: Final = 400
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ class Sandbox:
         return not any(self.directory.pid(name).exists() for name in ALL)
 
     def last_words(self, name: str, lines: int) -> str:
-        """The end of a component's log."""
-        return "\n".join(tail(self.directory.log(name), lines))
+        """The end of a component's log, long lines cut (one may hold a whole trace)."""
+        return "\n".join(line[:_WIDTH] for line in tail(self.directory.log(name), lines))
 
     def _state(self, blueprint: Blueprint, component: Component) -> ComponentState:
         name, url = component.name, blueprint.url(component.name)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sandbox.supervisor.components import Component
 from sandbox.supervisor.errors import StartFailed
-from sandbox.supervisor.probe import answers, authority
+from sandbox.supervisor.probe import answer, authority
 
 Report = Callable[[str, str], None]
 """Called with the name of a component and what happened to it: starting, ready, stopped, killed."""
@@ -15,8 +15,12 @@ Report = Callable[[str, str], None]
 TIMEOUT: Final = 45.0
 """Seconds that a component may take until it serves: some twenty times what it takes on an idle machine."""
 
-_POLL: Final = 0.02
-_TAIL: Final = 12
+_POLL: Final = 0.03
+_TAIL: Final = 5
+_SUCCESS: Final = range(200, 300)
+_UNAUTHORIZED: Final = 401
+_FAULT: Final = 500
+"""From a probe this is a fault that does not pass, such as settings that are wrong; 503 is one that does."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,12 @@ class Startup:
             return
         if not self.alive(name):
             raise StartFailed(f"{name} ended while it was starting{self._quote(name)}")
-        if serves(component):
+        status = _status(component)
+        if _ready(component, status):
             self._reached.add(name)
             self.report(name, "ready")
+        elif status == _FAULT:
+            raise StartFailed(f"{name} answers {component.ready} with {status}{self._quote(name)}")
         elif time.monotonic() > self._deadlines[name]:
             raise StartFailed(f"{name} does not serve after {self.timeout:.0f} s{self._quote(name)}")
 
@@ -86,9 +93,17 @@ class Startup:
 
 def serves(component: Component) -> bool:
     """Whether the component answers as one that is ready."""
+    return _ready(component, _status(component))
+
+
+def _status(component: Component) -> int | None:
     certificate = None
     if component.kubeconfig is not None:
         certificate = authority(component.kubeconfig)
         if certificate is None:
-            return False
-    return answers(component.ready, authority=certificate, unauthorized=component.unauthorized)
+            return None
+    return answer(component.ready, authority=certificate)
+
+
+def _ready(component: Component, status: int | None) -> bool:
+    return status is not None and (status in _SUCCESS or (component.unauthorized and status == _UNAUTHORIZED))

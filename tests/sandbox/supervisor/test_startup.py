@@ -14,7 +14,7 @@ from sandbox.supervisor.startup import Startup, Step
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response({"/ready": 200, "/private": 401}.get(self.path, 503))
+        self.send_response({"/ready": 200, "/private": 401, "/broken": 500}.get(self.path, 503))
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -94,6 +94,12 @@ def test_a_dead_component_is_not_ready_even_if_somebody_answers_on_its_port(serv
     """Another program may have taken the port."""
     with pytest.raises(StartFailed, match="gitea ended"):
         Stage(dead={"gitea"}).run(component("gitea", f"{server}/ready"))
+
+
+def test_a_fault_is_not_waited_for(server: str) -> None:
+    """Wrong settings stay wrong; 45 s of patience would only hide them."""
+    with pytest.raises(StartFailed, match="application answers .*/broken with 500; its log ends"):
+        Stage().run(component("application", f"{server}/broken"))
 
 
 def test_a_component_that_never_answers_is_given_up(server: str) -> None:
