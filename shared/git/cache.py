@@ -1,8 +1,8 @@
 """A bare repository that only saves fetching: it may be deleted, damaged or half written at any time.
 
 It holds the newest commit and the folders down to environments (`--depth=1 --filter=tree:4`: a few hundred small
-objects however many applications there are). Whatever else is asked for is fetched by name. Git is told about the filter
-for fetches only: to a push this is a plain shallow repository, so that it never goes looking for what is missing.
+objects however many applications there are). Whatever else is asked for is fetched by name. Git is told about the
+filter for fetches only: to a push this is a plain shallow repository, so it never goes looking for what is missing.
 """
 
 import os
@@ -20,9 +20,11 @@ from git.compat import safe_decode
 from gitdb.base import IStream  # type: ignore[import-untyped] # gitdb has no types
 from gitdb.db import LooseObjectDB  # type: ignore[import-untyped] # as above
 
-from .command import Command, GitFailed, environment
+from shared.errors import GiteaUnavailable
+
+from .command import Command, GitFailed, Output, environment
 from .objects import Stored, name_of
-from .refusals import cache_unavailable, unclassified
+from .refusals import cache_unavailable, repository_name, unclassified
 
 FORMAT = 1
 """Raised when an older cache cannot be read any more."""
@@ -56,25 +58,38 @@ class Cache:
 
     def references(self) -> dict[str, str]:
         """What the remote's branch and tags (peeled) point to now: full name → commit. One request, no cache."""
-        self._parent()
-        # Version 0 of the protocol lists the references in the first answer; later versions need a second request.
-        listing = self._guarded(
-            lambda: self._command.run(
-                ["ls-remote", "origin", f"refs/heads/{self._branch}", "refs/tags/*"],
-                self._directory.parent,
-                {"protocol.version": "0"},
-            )
-        )
-        pairs = (line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
+        listing = self._guarded(self._list)
+        if not listing.stdout:
+            # Git takes any page that is not Git's for a repository without references. An empty repository says so in
+            # packets, which the trace shows.
+            listing = self._guarded(lambda: self._list({"GIT_TRACE_PACKET": "1"}))
+            if "# service=git-upload-pack" not in listing.stderr:
+                raise GiteaUnavailable(f"{repository_name(self._url)} does not answer as a Git server")
+        pairs = (line.split("\t", 1) for line in listing.stdout.splitlines() if "\t" in line)
         return {name.removesuffix("^{}"): sha for sha, name in pairs}
 
-    def prepare(self, head: str | None) -> None:
-        """Have a healthy repository whose newest commit is `head`; fetches only when it is not."""
+    def _list(self, variables: Mapping[str, str] = MappingProxyType({})) -> Output:
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        # Version 0 of the protocol lists the references in the first answer; later versions need a second request.
+        arguments = ["ls-remote", "origin", f"refs/heads/{self._branch}", "refs/tags/*"]
+        return self._command.run(arguments, self._directory.parent, {"protocol.version": "0"}, variables)
+
+    def prepare(self, head: str | None) -> str | None:
+        """Have a healthy repository with the branch's newest commit, and return it.
+
+        Fetches only when that is not `head`, the newest known; by then it may be newer still.
+        """
         self.close()
         if not self._is_usable():
             self.discard()
-        if head and self._recorded() != head:
-            self.mended(self._fetch_head)
+        if head is None:
+            return None
+        if self._recorded() == head:
+            if self.read(head):
+                return head
+            self.discard()
+        self.mended(self._fetch_head)
+        return self._recorded()
 
     def read(self, sha: str) -> Stored | None:
         """The object, or None when it is missing or damaged."""
@@ -90,7 +105,7 @@ class Cache:
         return Stored(text, data) if text and name_of(text, data) == sha else None
 
     def fetch(self, shas: Iterable[str]) -> None:
-        """Fetch these objects themselves, without what they refer to."""
+        """Fetch these trees and blobs themselves, without what they refer to."""
         wanted = list(dict.fromkeys(shas))
         for start in range(0, len(wanted), _AT_ONCE):
             # Telling what we have would make the server leave out what it believes to be part of it.
@@ -114,9 +129,7 @@ class Cache:
         several = ["--atomic"] if len(updates) > 1 else []
         moves = [f"{new}:{name}" for name, (_, new) in updates.items()]
         # Thin packs would look for the old versions of files, which are not here.
-        self._command.run(
-            ["push", "--no-thin", "--no-verify", *several, *leases, "origin", *moves], self._directory, {}
-        )
+        self._command.run(["push", "--no-thin", "--no-verify", *several, *leases, "origin", *moves], self._directory)
 
     def record(self, head: str) -> None:
         """Remember that the remote's branch is at `head`, which is here: the next fetch starts from it."""
@@ -130,13 +143,13 @@ class Cache:
         """Throw everything away and begin with an empty repository."""
         self._guarded(self._discard)
 
-    def mended(self, action: Callable[[], _T]) -> _T:
-        """Do `action`; if it fails in a way that a damaged cache explains, once more with a fresh one."""
+    def mended(self, action: Callable[[], _T], again: Callable[[], _T] | None = None) -> _T:
+        """Do `action`; if it fails in a way that a damaged cache explains, do it or `again` with a fresh one."""
         try:
             return action()
         except (GitFailed, OSError):
             self.discard()
-        return self._guarded(action)
+        return self._guarded(again or action)
 
     def close(self) -> None:
         """End the process that reads objects."""
@@ -196,16 +209,13 @@ class Cache:
     def _mark(self) -> str:
         return f"format {FORMAT}\n{self._url}\n{self._branch}\n"
 
-    def _parent(self) -> None:
-        self._guarded(lambda: self._directory.parent.mkdir(parents=True, exist_ok=True))
-
     def _discard(self) -> None:
         self.close()
         parent, name = self._directory.parent, self._directory.name
         parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{name}.new-", dir=parent))
         try:
-            self._command.run(["init", "--quiet", "--bare", "--template="], fresh, {})
+            self._command.run(["init", "--quiet", "--bare", "--template="], fresh)
             (fresh / "infraforge").write_text(self._mark(), encoding="utf-8")
             with suppress(FileNotFoundError):
                 self._directory.rename(Path(tempfile.mkdtemp(prefix=f".{name}.old-", dir=parent)) / "cache")

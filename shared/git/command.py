@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import git
 from pydantic import SecretStr
@@ -47,8 +49,15 @@ _ENVIRONMENT = {
 }
 
 
-class GitFailed(Exception):  # noqa: N818 - an outcome that the cache handles, never seen outside of this package
+class GitFailed(Exception):
     """Git ended with an error that `classify` does not know; `str()` is its stderr."""
+
+
+class Output(NamedTuple):
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
 
 
 class Command:
@@ -59,13 +68,20 @@ class Command:
         self._token = token
         self._timeout = timeout
 
-    def run(self, arguments: Sequence[str], directory: Path, settings: Mapping[str, str]) -> str:
-        """Run Git against the remote (named `origin`) and return its stdout.
+    def run(
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> Output:
+        """Run Git against the remote (named `origin`), with these settings and variables beside those of every command.
 
         Raises what `classify` finds in stderr, GiteaUnavailable when it takes longer than the timeout, and GitFailed
         for anything else. The whole process group is ended at the timeout.
         """
-        secret = base64.b64encode(f"infraforge:{self._token().get_secret_value()}".encode()).decode()
+        token = self._token().get_secret_value()
+        secret = base64.b64encode(f"infraforge:{token}".encode()).decode()
         configuration = {
             **_SETTINGS,
             "http.extraHeader": f"Authorization: Basic {secret}",
@@ -73,9 +89,11 @@ class Command:
             "remote.origin.url": self._url,
             **settings,
         }
-        code, stdout, stderr = self._execute(arguments, environment(directory, configuration))
+        code, stdout, stderr = self._execute(arguments, {**environment(directory, configuration), **variables})
         if code == 0:
-            return stdout
+            return Output(stdout, stderr)
+        for form in filter(None, (secret, token)):
+            stderr = stderr.replace(form, "…")  # a server might send it back
         fault = classify(stderr, self._url)
         if fault is None:
             raise GitFailed(stderr)

@@ -21,7 +21,7 @@ MAX_TEXT = 300
 """Characters of the server's own words in a message."""
 
 
-class RepositoryMissing(TransientError):  # noqa: N818 - named for what happened, as its siblings
+class RepositoryMissing(TransientError):
     """The repository does not exist, or the token may not see it: Gitea gives both the same answer."""
 
 
@@ -42,9 +42,14 @@ _LOST_RACE = (
 _REFUSED = ("hook declined", "denied", "denying", "prohibited", "protected", "not allowed")
 _OWN_DISK = ("No space left on device", "Disk quota exceeded", "Read-only file system")
 _NETWORK = re.compile(
-    r"unable to access|RPC failed|hung up|unexpected disconnect|early EOF|Could not resolve|Failed to connect"
+    r"unable to access|RPC failed|Could not resolve|Failed to connect"
     r"|Connection (?:refused|reset|timed out)|expected flush|invalid server response|bad line length|protocol error"
     r"|not valid: is this a git repository|expected service, got|transfer closed"
+)
+# Git also says that the remote hung up when its own pack-objects died of these; alone that text means either.
+_DAMAGE = re.compile(
+    r"Could not read|Failed to traverse|hash mismatch|bad (?:object|parent|tree)|corrupt|unable to read"
+    r"|pack-objects died|not a valid object|missing (?:blob|tree|commit)"
 )
 _HTTP_STATUS = re.compile(r"The requested URL returned error: (\d{3})")
 _STATUS_LINE = re.compile(r"^ ! \[(?:remote )?rejected\].* \((.*)\)$", re.MULTILINE)
@@ -72,7 +77,7 @@ def classify(stderr: str, url: str) -> InfraForgeError | None:
         return _by_push_status(reasons, where, text)
     if any(sign in local for sign in _OWN_DISK):
         return TransientError(f"the Git cache cannot be written: {text}", reason=CACHE_UNAVAILABLE, retry_after=30)
-    if _NETWORK.search(local):
+    if _NETWORK.search(local) and not _DAMAGE.search(local):
         return GiteaUnavailable(f"{where} cannot be reached: {text}")
     return None
 

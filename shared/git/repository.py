@@ -34,7 +34,8 @@ def _now() -> datetime:
 class Repository:
     """One remote repository, seen through a bare cache in `directory`; thread-safe: one transaction at a time.
 
-    Several processes may use the same directory. Beside it a file `<directory>.lock` is made. `timeout` is in seconds,
+    Several processes may use the same directory. It is made and replaced as a whole, and beside it a file
+    `<directory>.lock` is made, so its parent must be writable and it is no mount point itself. `timeout` is in seconds,
     for the wait for the lock and for every single Git command; `clock` dates the commits.
     """
 
@@ -51,7 +52,7 @@ class Repository:
         directory = directory.absolute()
         self._lock = Lock(directory.with_name(f"{directory.name}.lock"), timeout)
         self._cache = Cache(directory, remote.url, remote.branch, Command(remote.url, token, timeout))
-        self._branch = remote.branch
+        self._reference = f"refs/heads/{remote.branch}"
         self._author = author
         self._clock = clock
 
@@ -63,9 +64,11 @@ class Repository:
         GiteaUnavailable, and TransientError with the reason CacheBusy or CacheUnavailable.
         """
         with self._lock.held():
-            references = self._cache.references()
-            self._cache.prepare(references.get(f"refs/heads/{self._branch}"))
             try:
-                yield Transaction(self._cache, self._branch, references, self._author, self._clock)
+                references = self._cache.references()
+                head = self._cache.prepare(references.get(self._reference))
+                if head:
+                    references[self._reference] = head
+                yield Transaction(self._cache, self._reference, references, self._author, self._clock)
             finally:
                 self._cache.close()

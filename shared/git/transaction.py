@@ -127,28 +127,23 @@ class Transaction:
             updates[self._reference] = (self.head, self._tip)
         if not updates:
             return
-        sent_once = False
-
-        def send() -> None:
-            nonlocal sent_once
-            if sent_once:
-                self._restore()
-            sent_once = True
-            self._cache.write(self._objects.new)
-            self._cache.push(updates)
-
-        self._cache.mended(send)
+        self._cache.mended(lambda: self._send(updates), lambda: self._send_restored(updates))
         self._references |= {name: sha for name, (_, sha) in updates.items()}
         self._objects.new.clear()
         self._new_tags.clear()
         if self._tip:
             self._cache.mended(lambda: self._cache.record(str(self._tip)))
 
-    def _restore(self) -> None:
-        """Bring a fresh cache to where this transaction stands."""
+    def _send(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
+        self._cache.write(self._objects.new)
+        self._cache.push(updates)
+
+    def _send_restored(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
+        """Bring a fresh cache to where this transaction stands, and push."""
         if self._cache.prepare(self.head) != self.head:
             raise PushRejected("the branch moved on while the cache was made anew", retry_after=1)
         self._cache.write(self._objects.read_before)
+        self._send(updates)
 
     def _tree(self) -> str | None:
         return tree_of_commit(self._objects.read(self._tip, "commit")) if self._tip else None

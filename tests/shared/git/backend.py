@@ -24,13 +24,14 @@ GITEA_CONFIG = {
 
 @dataclass(frozen=True)
 class Exchange:
-    """One HTTP request and its answer; sizes in bytes of the bodies as they travelled."""
+    """One HTTP request and its answer: bytes of the bodies as they travelled, and objects in the pack it sent."""
 
     method: str
     target: str
     status: int
     received: int
     sent: int
+    objects: int
 
     @property
     def service(self) -> str:
@@ -93,7 +94,7 @@ class Backend:
     def git(self, name: str, *arguments: str) -> str:
         """Run Git inside the repository, as its operator would."""
         command = ["git", "-C", str(self.path(name)), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(command, check=True, capture_output=True).stdout.decode(errors="replace").strip()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -167,7 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, headers, content, len(body))
 
     def _answer(self, status: int, headers: dict[str, str], content: bytes, received: int) -> None:
-        self.owner.exchanges.append(Exchange(self.command, self.path, status, received, len(content)))
+        _, found, pack = content.partition(b"PACK\0\0\0\2")
+        objects = int.from_bytes(pack[:4], "big") if found else 0
+        self.owner.exchanges.append(Exchange(self.command, self.path, status, received, len(content), objects))
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)

@@ -1,0 +1,255 @@
+"""The cache is only a cache: whatever happens to it costs a fetch and nothing else."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from shared.git import Author, Remote, Repository, cache
+
+from .backend import Backend
+from .conftest import NAME, TOKEN, Opener
+from .seed import seed
+
+SERVICES = "environments/nonprod/env000/platform"
+
+
+def spoil(path: Path, content: bytes) -> None:
+    """Overwrite a read-only file in its place."""
+    path.chmod(0o644)
+    path.write_bytes(content)
+
+
+def delete(directory: Path) -> None:
+    shutil.rmtree(directory)
+
+
+def become_a_file(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.write_text("not a folder")
+
+
+def become_empty(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+def lose_objects(directory: Path) -> None:
+    shutil.rmtree(directory / "objects")
+    (directory / "objects").mkdir()
+
+
+def lose_packs(directory: Path) -> None:
+    for path in (directory / "objects" / "pack").iterdir():
+        path.unlink()
+
+
+def lose_indexes(directory: Path) -> None:
+    for path in (directory / "objects" / "pack").glob("*.idx"):
+        path.unlink()
+
+
+def truncate_packs(directory: Path) -> None:
+    for path in (directory / "objects" / "pack").glob("*.pack"):
+        spoil(path, path.read_bytes()[:40])
+
+
+def flip_packs(directory: Path) -> None:
+    for path in (directory / "objects" / "pack").glob("*.pack"):
+        data = bytearray(path.read_bytes())
+        data[12:-20] = bytes(byte ^ 0xFF for byte in data[12:-20])
+        spoil(path, bytes(data))
+
+
+def zero_packs(directory: Path) -> None:
+    for path in (directory / "objects" / "pack").glob("*.pack"):
+        spoil(path, bytes(path.stat().st_size))
+
+
+def truncate_loose(directory: Path) -> None:
+    for path in (directory / "objects").glob("[0-9a-f][0-9a-f]/*"):
+        spoil(path, b"")
+
+
+def swap_loose(directory: Path) -> None:
+    """Whole, but not what their names say."""
+    paths = sorted((directory / "objects").glob("[0-9a-f][0-9a-f]/*"))
+    contents = [path.read_bytes() for path in paths]
+    for path, content in zip(paths, contents[1:] + contents[:1], strict=True):
+        spoil(path, content)
+
+
+def lose_shallow(directory: Path) -> None:
+    (directory / "shallow").unlink(missing_ok=True)
+
+
+def leave_locks(directory: Path) -> None:
+    for name in ("shallow.lock", "config.lock", "HEAD.lock", "packed-refs.lock", "refs/cache/head.lock"):
+        (directory / name).write_text("")
+
+
+def spoil_head(directory: Path) -> None:
+    (directory / "refs/cache/head").write_bytes(b"\xff\xfe garbage")
+
+
+def point_head_nowhere(directory: Path) -> None:
+    (directory / "refs/cache/head").write_text("1" * 40 + "\n")
+
+
+def lose_head(directory: Path) -> None:
+    (directory / "HEAD").unlink()
+
+
+def spoil_config(directory: Path) -> None:
+    (directory / "config").write_text("[[[")
+
+
+def be_of_another_version(directory: Path) -> None:
+    (directory / "infraforge").write_text("format 0\n")
+
+
+DAMAGES = [
+    delete,
+    become_a_file,
+    become_empty,
+    lose_objects,
+    lose_packs,
+    lose_indexes,
+    truncate_packs,
+    flip_packs,
+    zero_packs,
+    truncate_loose,
+    swap_loose,
+    lose_shallow,
+    leave_locks,
+    spoil_head,
+    point_head_nowhere,
+    lose_head,
+    spoil_config,
+    be_of_another_version,
+]
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """Where the cache under test is."""
+    return tmp_path / "caches" / "cache"
+
+
+def write(repository: Repository, name: str) -> None:
+    with repository.transaction() as transaction:
+        transaction.commit({f"{SERVICES}/{name}": {"values.yaml": b"1"}}, f"{name}\n")
+        transaction.push()
+
+
+def check(backend: Backend, *names: str) -> None:
+    backend.git(NAME, "fsck", "--strict", "--full")
+    assert backend.git(NAME, "ls-tree", "--name-only", f"main:{SERVICES}").splitlines() == sorted(["postgres", *names])
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("moved", [False, True], ids=["head known", "head moved"])
+def test_damage_between_transactions(
+    backend: Backend, opened: Opener, damaged: Path, damage: Callable[[Path], None], moved: bool
+) -> None:
+    seed(backend.path(NAME), 3)
+    repository = opened()
+    write(repository, "one")
+    others = []
+    if moved:
+        write(opened("other"), "other")
+        others = ["other"]
+    damage(damaged)
+    write(repository, "two")
+    write(repository, "three")
+    check(backend, "one", "two", "three", *others)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "before the push"])
+def test_damage_within_a_transaction(
+    backend: Backend, opened: Opener, damaged: Path, damage: Callable[[Path], None], committed: bool
+) -> None:
+    """What was prepared lives in memory, so the same commit is pushed from a fresh cache."""
+    seed(backend.path(NAME), 3)
+    repository = opened()
+    write(repository, "one")
+    with repository.transaction() as transaction:
+        if not committed:
+            damage(damaged)
+        sha = transaction.commit({f"{SERVICES}/two": {"values.yaml": b"1"}}, "two\n")
+        if committed:
+            damage(damaged)
+        transaction.push()
+    assert backend.git(NAME, "rev-parse", "main") == sha
+    write(repository, "three")
+    check(backend, "one", "two", "three")
+
+
+def test_a_cache_of_another_repository_is_not_believed(backend: Backend, tmp_path: Path) -> None:
+    backend.create("infraforge/charts")
+    for name in (NAME, "infraforge/charts"):
+        repository = Repository(
+            tmp_path / "c", Remote(backend.url(name)), token=lambda: SecretStr(TOKEN), author=Author("a", "b")
+        )
+        with repository.transaction() as transaction:
+            assert transaction.names() == ()
+            transaction.commit({name: b"1"}, "a\n")
+            transaction.push()
+
+
+def test_it_does_not_grow_for_ever(backend: Backend, opened: Opener, damaged: Path) -> None:
+    """Once there are more packs than Git likes to search, the cache is made anew at the next transaction."""
+    seed(backend.path(NAME), 3)
+    repository = opened()
+    write(repository, "one")
+    packs = damaged / "objects" / "pack"
+    for number in range(cache.MAX_PACKS):
+        (packs / f"tmp_pack_{number}").write_text("left by a fetch that was killed")
+    write(repository, "two")
+    assert len(list(packs.iterdir())) < 10
+    loose = damaged / "objects" / "17"
+    loose.mkdir(exist_ok=True)
+    for number in range(cache.MAX_LOOSE // 256 + 1):
+        (loose / f"{number:038x}").write_text("")
+    write(repository, "three")
+    assert not loose.exists() or len(list(loose.iterdir())) < 3
+    check(backend, "one", "two", "three")
+    assert sorted(path.name for path in damaged.parent.iterdir()) == ["cache", "cache.lock"]
+
+
+def fetched(directory: Path) -> int:
+    """Objects that came from the server."""
+    packs = (directory / "objects" / "pack").glob("*.pack")
+    return sum(int.from_bytes(path.read_bytes()[8:12], "big") for path in packs)
+
+
+def test_cost_does_not_grow_with_the_repository(backend: Backend, opened: Opener, tmp_path: Path) -> None:
+    """A claim's change, counted and not timed: from an empty cache, a warm one, and one whose head moved."""
+    costs = []
+    for size in (100, 3000):
+        name = f"infraforge/of-{size}"
+        backend.create(name)
+        seed(backend.path(name), size)
+        cost: list[tuple[int, int]] = []
+        for number, label in enumerate(("cold", "warm", "warm")):
+            backend.exchanges.clear()
+            with opened(f"{size}", name=name).transaction() as transaction:
+                edit = {
+                    f"environments/nonprod/env000/applications/app-{n}/values.yaml": b"%d" % number for n in range(5)
+                }
+                transaction.commit(edit, f"{label}\n")
+                transaction.push()
+            cost.append((sum(e.sent for e in backend.exchanges), sum(e.received for e in backend.exchanges)))
+        costs.append((fetched(tmp_path / "caches" / f"{size}"), cost))
+    (small_objects, small), (large_objects, large) = costs
+    # 3,000 applications are 29 environments more: their names and nothing below them.
+    assert large_objects - small_objects <= 40
+    assert large[0][0] - small[0][0] < 5000
+    for (_, (sent, received)), (_, (more_sent, more_received)) in zip(
+        enumerate(small[1:]), enumerate(large[1:]), strict=True
+    ):
+        assert abs(more_sent - sent) < 50
+        assert abs(more_received - received) < 2500, "trees on the way hold 30 names instead of one"

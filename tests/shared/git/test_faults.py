@@ -1,0 +1,208 @@
+"""What a caller is told when the server refuses, is away, or answers nonsense."""
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, TransientError
+from shared.git import Author, Remote, Repository, RepositoryMissing
+
+from .backend import Backend
+from .conftest import NAME, TOKEN, Opener
+from .seed import seed
+
+
+def write(repository: Repository, content: bytes = b"1") -> None:
+    with repository.transaction() as transaction:
+        transaction.commit({"a": content}, "a\n")
+        transaction.push()
+
+
+ANSWERS: list[tuple[str, int, str, type[InfraForgeError], str]] = [
+    ("info/refs", 500, "oops", GiteaUnavailable, "500"),
+    ("info/refs", 502, "<html>bad gateway</html>", GiteaUnavailable, "502"),
+    ("info/refs", 503, "", GiteaUnavailable, "503"),
+    ("info/refs", 404, "Repository not found\n", RepositoryMissing, "does not exist"),
+    ("info/refs", 403, "Forbidden\n", Forbidden, "refuses"),
+    ("info/refs", 301, "", RepositoryMissing, "does not exist"),
+    ("info/refs", 200, "<html>a login page</html>", GiteaUnavailable, "as a Git server"),
+    ("info/refs", 200, "<html>\na page\n</html>", GiteaUnavailable, "cannot be reached"),
+    ("info/refs", 200, "", GiteaUnavailable, "as a Git server"),
+    ("service=git-receive-pack", 403, "Push to create is not enabled for organizations.\n", RepositoryMissing, "exist"),
+    ("service=git-receive-pack", 403, "This repo is archived.\n", Forbidden, "This repo is archived."),
+    ("POST git-upload-pack", 500, "", GiteaUnavailable, "500"),
+    ("POST git-receive-pack", 500, "", GiteaUnavailable, "500"),
+    ("POST git-receive-pack", 200, "", GiteaUnavailable, "infraforge/voltran"),
+]
+
+
+@pytest.mark.parametrize("case", ANSWERS, ids=lambda case: f"{case[0]} {case[1]} {case[2][:12].strip()}")
+def test_answers(backend: Backend, opened: Opener, case: tuple[str, int, str, type[InfraForgeError], str]) -> None:
+    """The server's own words reach the message, and afterwards the same cache works."""
+    where, status, body, kind, text = case
+    seed(backend.path(NAME), 3)
+    method, _, target = where.rpartition(" ")
+    backend.fault = lambda verb, path: (status, body) if target in path and verb == (method or verb) else None
+    repository = opened()
+    with pytest.raises(kind, match=text) as caught:
+        write(repository)
+    assert type(caught.value) is kind
+    assert TOKEN not in str(caught.value)
+    backend.fault = None
+    write(repository)
+    assert backend.git(NAME, "show", "main:a") == "1"
+
+
+def test_a_wrong_token_is_named(opened: Opener) -> None:
+    with pytest.raises(Forbidden, match="does not accept the token") as caught:
+        write(opened(token="wrong"))
+    assert caught.value.reason == "TokenRefused"
+
+
+def test_a_new_token_is_used_at_once(backend: Backend, tmp_path: Path) -> None:
+    tokens = ["old"]
+    repository = Repository(
+        tmp_path / "c", Remote(backend.url(NAME)), token=lambda: SecretStr(tokens[-1]), author=Author("a", "b")
+    )
+    with pytest.raises(Forbidden):
+        write(repository)
+    tokens.append(TOKEN)
+    write(repository)
+
+
+def test_a_missing_repository_is_told_apart(opened: Opener) -> None:
+    with pytest.raises(RepositoryMissing, match="infraforge/nothere does not exist"):
+        write(opened(name="infraforge/nothere"))
+
+
+def hook(backend: Backend, script: str) -> None:
+    path = backend.path(NAME) / "hooks" / "pre-receive"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_a_hook_says_why(backend: Backend, opened: Opener) -> None:
+    hook(backend, "echo 'policy: files must be signed off' >&2; exit 1")
+    with pytest.raises(Forbidden, match="policy: files must be signed off"):
+        write(opened())
+
+
+def test_git_leads_no_longer_than_the_timeout(backend: Backend, opened: Opener) -> None:
+    """A hook that hangs costs the timeout; afterwards the repository is usable."""
+    gate = backend.root / "gate"
+    hook(backend, f"while [ ! -e '{gate}' ]; do sleep 0.05; done")
+    repository = opened(timeout=1.5)
+    begun = time.monotonic()
+    with pytest.raises(GiteaUnavailable, match=r"did not answer within 1\.5 seconds"):
+        write(repository)
+    assert time.monotonic() - begun < 10
+    gate.touch()
+    write(opened(), b"2")
+
+
+def silent() -> tuple[socket.socket, list[socket.socket]]:
+    """A server that takes connections and says nothing."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    taken: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                taken.append(listener.accept()[0])
+            except OSError:
+                return
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listener, taken
+
+
+def test_the_whole_process_group_ends_at_the_timeout(tmp_path: Path) -> None:
+    """git-remote-http holds the connection; its end of the socket closes when it is gone."""
+    listener, taken = silent()
+    remote = Remote(f"http://127.0.0.1:{listener.getsockname()[1]}/a/b.git")
+    repository = Repository(
+        tmp_path / "c", remote, token=lambda: SecretStr(TOKEN), author=Author("a", "b"), timeout=0.5
+    )
+    with pytest.raises(GiteaUnavailable, match="did not answer"), repository.transaction():
+        pass
+    listener.close()
+    assert taken
+    for connection in taken:
+        connection.settimeout(10)
+        while connection.recv(65536):
+            pass
+        connection.close()
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    listener.close()
+    repository = Repository(
+        tmp_path / "c",
+        Remote(f"http://127.0.0.1:{port}/a/b.git"),
+        token=lambda: SecretStr("x"),
+        author=Author("a", "b"),
+    )
+    with pytest.raises(GiteaUnavailable, match="a/b cannot be reached"), repository.transaction():
+        pass
+
+
+def refuse_filters(backend: Backend) -> None:
+    backend.git(NAME, "config", "uploadpack.allowFilter", "false")
+
+
+def refuse_tree_filters(backend: Backend) -> None:
+    backend.git(NAME, "config", "uploadpackfilter.tree.allow", "false")
+
+
+def refuse_deep_filters(backend: Backend) -> None:
+    backend.git(NAME, "config", "uploadpackfilter.tree.maxDepth", "1")
+
+
+@pytest.mark.parametrize("refuse", [refuse_filters, refuse_tree_filters, refuse_deep_filters])
+def test_a_server_without_our_filter_serves_the_newest_commit_whole(
+    backend: Backend, opened: Opener, refuse: Callable[[Backend], None]
+) -> None:
+    seed(backend.path(NAME), 30)
+    refuse(backend)
+    repository = opened()
+    for content in (b"1", b"2"):
+        write(repository, content)
+        write(opened("other"), content + b"x")
+    with repository.transaction() as transaction:
+        assert transaction.read("environments/nonprod/env000/platform/postgres/values.yaml") == b"size: 0Gi\n"
+        assert len(transaction.names("environments/nonprod/env000/applications")) == 30
+    backend.git(NAME, "fsck", "--strict", "--full")
+
+
+def test_a_full_disk_is_told_as_such(backend: Backend, tmp_path: Path) -> None:
+    """The place of the cache is a file: the same OSError as a full disk, which needs root to make."""
+    (tmp_path / "caches").write_text("")
+    repository = Repository(
+        tmp_path / "caches" / "c", Remote(backend.url(NAME)), token=lambda: SecretStr(TOKEN), author=Author("a", "b")
+    )
+    with pytest.raises(TransientError, match="cache") as caught:
+        write(repository)
+    assert caught.value.reason == "CacheUnavailable"
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_fills_while_writing_is_told_as_such(backend: Backend, opened: Opener, tmp_path: Path) -> None:
+    """Objects of ours go to a folder that cannot take them; a fresh cache is tried once and then works again."""
+    repository = opened()
+    write(repository)
+    with repository.transaction() as transaction:
+        transaction.commit({"b": b"1"}, "b\n")
+        objects = tmp_path / "caches" / "cache" / "objects"
+        shutil.rmtree(objects)
+        objects.symlink_to("/dev/full")
+        transaction.push()
+    assert backend.git(NAME, "show", "main:b") == "1"
