@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         access_log=False,
+        server_header=False,
         log_level="warning",
         timeout_graceful_shutdown=1,
         backlog=1024,

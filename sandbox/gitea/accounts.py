@@ -59,14 +59,14 @@ async def create_user(call: Call) -> Response:
     if any(account.email.lower() == email.lower() for account in store.accounts):
         raise Invalid(f"e-mail already in use [email: {email}]")
     user = Account(
-        store.accounts.next_id(),
-        name,
-        "user",
+        name=name,
+        kind="user",
         email=email,
         full_name=optional(body, "full_name", ""),
         visibility=optional(body, "visibility", "public") or "public",
         password=hash_password(password),
         must_change_password=body.get("must_change_password", True) is not False,
+        id=store.accounts.next_id(),
     )
     return JsonAnswer(call.forge.payloads.account(store.accounts.put(user), call.user), 201)
 

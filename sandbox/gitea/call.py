@@ -65,7 +65,7 @@ class Call:
         try:
             body = json.loads(await self.request.body() or b"{}")
         except ValueError as error:
-            raise Invalid("[]: invalid character '\\u0000' looking for beginning of value") from error
+            raise Invalid("[]: invalid character '\x00' looking for beginning of value") from error
         if not isinstance(body, dict):
             raise Invalid("[]: json: cannot unmarshal the body into an object")
         return body
@@ -121,7 +121,8 @@ class Call:
     def page_headers(self, total: int, more: Sequence[str] = ()) -> dict[str, str]:
         """`X-Total-Count`, and `Link` when there is more than one page; `more` names headers that the caller adds."""
         page, size = self.page()
-        last = -(-total // size)
+        last = max(1, -(-total // size))
+        page = min(page, last)
         links = []
         if page < last:
             links += [("next", page + 1), ("last", last)]

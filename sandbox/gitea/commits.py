@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from sandbox.gitea.answers import JsonAnswer
-from sandbox.gitea.call import Call, Endpoint, optional
+from sandbox.gitea.call import MOST, Call, Endpoint, optional
 from sandbox.gitea.commit_writer import Signature
 from sandbox.gitea.errors import ApiError, Invalid, NotFound
 from sandbox.gitea.events import account_of
@@ -65,10 +65,12 @@ async def list_commits(call: Call) -> Response:
     limits = [f"--{name}={call.query(name)}" for name in ("since", "until") if call.query(name)]
     paths = ["--", call.query("path")] if call.query("path") else []
     total = int(await git.text(path, "rev-list", "--count", *limits, head, *paths))
+    limits += ["--full-diff"] if paths else []  # a commit's files are all of them, also when one path was asked for
     page, size = call.page()
-    window = [f"--max-count={size}", f"--skip={(page - 1) * size}"]
+    window = MOST if paths else size  # of one path Gitea shows fifty, whatever the limit (recorded)
     files = call.flag("files", default=True) or call.flag("stat", default=True)
-    commits = await read_commits(git, path, *window, *limits, head, *paths, files=files)
+    span = [f"--max-count={window}", f"--skip={(page - 1) * window}"]
+    commits = await read_commits(git, path, *span, *limits, head, *paths, files=files)
     pages = -(-total // size)
     headers = call.page_headers(total, _PAGE_HEADERS) | {
         "x-page": str(page),
@@ -115,14 +117,14 @@ async def create_status(call: Call) -> Response:
         raise Invalid("[State]: In")
     store = call.forge.store
     status = CommitStatus(
-        store.statuses.next_id(),
-        repository.id,
-        sha,
-        call.user.id,
-        state,
+        repository=repository.id,
+        sha=sha,
+        creator=call.user.id,
+        state=state,
         context=optional(body, "context", "") or "default",
         description=optional(body, "description", ""),
         target_url=optional(body, "target_url", ""),
+        id=store.statuses.next_id(),
     )
     return JsonAnswer(call.forge.payloads.status(store.statuses.put(status), repository), 201)
 

@@ -58,9 +58,12 @@ def pushed(forge: Forge, repository: Repository, doer: Account, updates: Sequenc
 def repository_changed(forge: Forge, repository: Repository, doer: Account, action: str) -> None:
     """Tell the organization's hooks that a repository was created or deleted (call before it is gone)."""
     owner = forge.store.owner(repository)
+    shown = forge.payloads.repository(repository, doer)
+    if action == "created":
+        shown["watchers_count"] = 0  # its maker begins to watch it a moment later
     payload = {
         "action": action,
-        "repository": forge.payloads.repository(repository, doer),
+        "repository": shown,
         "organization": forge.payloads.account(owner) if owner.kind == "organization" else None,
         "sender": forge.payloads.account(doer),
     }

@@ -42,17 +42,17 @@ async def create_hook(call: Call) -> Response:
             raise Invalid(f"Missing config option: {option}")
     store = call.forge.store
     hook = Hook(
-        store.hooks.next_id(),
-        _url(config["url"]),
-        _content_type(config["content_type"]),
-        config.get("secret", ""),
-        _events(body.get("events")),
-        body.get("active") is True,
+        url=_url(config["url"]),
+        content_type=_content_type(config["content_type"]),
+        secret=config.get("secret", ""),
+        events=_events(body.get("events")),
+        active=body.get("active") is True,
         branch_filter=optional(body, "branch_filter", ""),
         authorization_header=optional(body, "authorization_header", ""),
         kind=kind,
         organization=organization,
         repository=repository,
+        id=store.hooks.next_id(),
     )
     return JsonAnswer(call.forge.payloads.hook(store.hooks.put(hook)), 201)
 

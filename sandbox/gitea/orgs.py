@@ -22,8 +22,10 @@ async def create_org(call: Call) -> Response:
     visibility = _visibility(body, "public")
     store = call.forge.store
     check_name(store, name)
-    org = Account(store.accounts.next_id(), name, "organization", visibility=visibility, owners=[user.id])
-    return JsonAnswer(call.forge.payloads.organization(store.accounts.put(_described(org, body))), 201)
+    org = _described(Account(0, name, "organization", visibility=visibility, owners=[user.id]), body)
+    return JsonAnswer(
+        call.forge.payloads.organization(store.accounts.put(replace(org, id=store.accounts.next_id()))), 201
+    )
 
 
 async def get_org(call: Call) -> Response:

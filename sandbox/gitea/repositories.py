@@ -28,12 +28,12 @@ async def create_repository(call: Call, owner: Account) -> Response:
     if store.repository(owner, name):
         raise ApiError(409, "The repository with the same name already exists.")
     repository = Repository(
-        store.repositories.next_id(),
-        owner.id,
-        name,
+        owner=owner.id,
+        name=name,
         description=optional(body, "description", ""),
         private=body.get("private") is True,
         default_branch=optional(body, "default_branch", "") or "main",
+        id=store.repositories.next_id(),
     )
     for former in store.repositories_of(owner):
         if name.lower() in former.former_names:

@@ -72,7 +72,7 @@ def _missing(forge: Forge, owner: Account, name: str, request: Request, service:
     if renamed:
         query = f"?{request.url.query}" if request.url.query else ""
         below = request.url.path.split("/", 3)[3]
-        location = f"{forge.payloads.repository_url(renamed)}/{below}{query}"
+        location = f"/{owner.name}/{renamed.name}/{below}{query}"
         return TextError(301, "", headers={"location": location})
     if service == RECEIVE:
         kind = "organizations" if owner.kind == "organization" else "users"
