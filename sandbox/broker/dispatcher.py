@@ -102,6 +102,11 @@ class Dispatcher:
             return None
         return self._start(trigger, letter.event, (), letter=identity)
 
+    async def settle(self) -> None:
+        """Wait until nothing is under way any more, replies included."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def close(self) -> None:
         """Stop every delivery where it stands."""
         if self._tasks:

@@ -67,8 +67,8 @@ class Subscriber:
         try:
             while await self._exchange(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the broker went away, as it may
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the broker went away, as it may, or the test is over
         finally:
             writer.close()
 
