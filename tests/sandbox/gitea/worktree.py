@@ -11,6 +11,13 @@ from tests.sandbox.gitea.server import Server
 
 _POLICY = "#!/bin/sh\necho 'policy: files must be signed off' >&2\nexit 1\n"
 _RACERS = 4
+_GATE = """#!/bin/sh
+read -r old new ref
+touch "{gate}/$$"
+while [ "$(ls "{gate}" | wc -l)" -lt {racers} ]; do sleep 0.01; done
+[ "$(git log -1 --format=%s "$new")" = "race 0" ] && exit
+while [ "$(git rev-parse "$ref")" = "$old" ]; do sleep 0.01; done
+"""
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,13 @@ class Worktree:
         shutil.rmtree(self.server.data / "repositories" / "infraforge" / "voltran.git" / "hooks")
 
     def race(self) -> list["subprocess.CompletedProcess[str]"]:
-        """Four clones push onto one head at once; a hook holds them until all four are past the look at the head."""
+        """Four clones push onto one head at once; a hook holds all until four are past the look at the head.
+
+        The first then wins, as it did when this was recorded: the others wait in the hook until the head has moved.
+        """
         gate = self.git.home / "gate"
         gate.mkdir()
-        turn = f'touch "{gate}/$$"\nwhile [ "$(ls "{gate}" | wc -l)" -lt {_RACERS} ]; do sleep 0.01; done\n'
-        self.install_hook("gate", f"#!/bin/sh\n{turn}")
+        self.install_hook("gate", _GATE.format(gate=gate, racers=_RACERS))
         clones = []
         for number in range(_RACERS):
             clone = self.git.home / f"race{number}"
