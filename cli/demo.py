@@ -118,7 +118,8 @@ def _print(console: Console, views: list[ClaimView], voltran: Voltran, new: int)
     for view in views:
         console.print()
         console.print(_title(view), soft_wrap=True)
-        console.print(Padding(_conditions(view), (0, 0, 0, 2)))
+        console.print(Padding(_conditions(view), (0, 0, 0, 2), expand=False))
+        console.print(Padding(_rows(view), (0, 0, 0, 4), expand=False))
     console.print()
     if voltran.files:
         console.print(voltran.tree())
@@ -144,9 +145,22 @@ def _conditions(view: ClaimView) -> Table:
             "dim" if one.type in ("Reconciling", "Stalled") and one.status == "False" else colours.get(one.status, "")
         )
         grid.add_row(one.type, Text(one.status, style=colour), Text(one.reason), Text(one.message, style="dim"))
+    return grid
+
+
+def _rows(view: ClaimView) -> Table:
+    """The applications, services or repositories of a claim: name, state, what it runs or where it is, commit."""
+    grid = Table.grid(padding=(0, 2))
     for row in view.rows:
-        state, image = row.get("state") or "", row.get("image") or row.get("url") or row.get("path") or ""
-        grid.add_row(Text(f"· {row.get('name', '')}"), "", Text(state), Text(str(image), style="dim"))
+        digest = (row.get("digest") or "").removeprefix("sha256:")[:12]
+        what = row.get("image") or row.get("path") or row.get("url") or ""
+        commit = row.get("commit") or ""
+        grid.add_row(
+            Text(str(row.get("name", ""))),
+            Text(row.get("state") or ""),
+            Text(f"{what} @{digest}" if digest else str(what), style="dim"),
+            Text((commit.get("sha", "") if isinstance(commit, dict) else commit)[:8], style="yellow"),
+        )
     return grid
 
 

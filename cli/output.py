@@ -1,9 +1,10 @@
 """What goes to stdout for people or programs, and to stderr about the work going on."""
 
 import json
+import os
 import sys
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -16,14 +17,25 @@ class Output(StrEnum):
     JSON = "json"
 
 
+_WIDTH: Final = 140
+"""Where the reader is a file, which has no width of its own."""
+
+
 def stdout() -> Console:
     """Results, for people."""
-    return Console(highlight=False)
+    return _console(stderr=False)
 
 
 def stderr() -> Console:
     """Progress and problems."""
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDTH
+    return console
 
 
 def print_json(document: Any) -> None:

@@ -32,6 +32,7 @@ from sandbox.supervisor.logs import tail
 from sandbox.supervisor.options import Options, Record
 from sandbox.supervisor.process import Process, identify, spawn
 from sandbox.supervisor.startup import Report, Startup, Step, serves
+from sandbox.supervisor.wake import wake
 
 State = Literal["ready", "unresponsive", "crashed", "stopped", "external"]
 
@@ -209,7 +210,7 @@ class Sandbox:
         else:
             mint = lambda: accounts.ensure_tokens(blueprint.gitea, blueprint.credentials)  # noqa: E731 - one of four
             minted = Step(TOKENS_READY, mint, frozenset({GITEA}))
-        return [prepared, minted]
+        return [prepared, minted, Step("wake", lambda: wake(blueprint.url(BROKER)), frozenset({BROKER, *FUNCTIONS}))]
 
     def _end(self, names: set[str], report: Report) -> list[str]:
         ended = []

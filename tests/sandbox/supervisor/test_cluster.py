@@ -35,4 +35,4 @@ def test_argocds_kinds_are_served_as_argocd_serves_them(kind: str) -> None:
     schema, real_schema = (one.pop("schema")["openAPIV3Schema"] for one in (version, real_version))
     assert version == real_version
     assert set(schema["properties"]) == set(real_schema["properties"])
-    assert schema["required"] == real_schema["required"]
+    assert {*schema["required"], "metadata"} == set(real_schema["required"]), "Kubernetes itself requires metadata"

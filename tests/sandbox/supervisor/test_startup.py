@@ -98,7 +98,7 @@ def test_a_dead_component_is_not_ready_even_if_somebody_answers_on_its_port(serv
 
 def test_a_fault_is_not_waited_for(server: str) -> None:
     """Wrong settings stay wrong; 45 s of patience would only hide them."""
-    with pytest.raises(StartFailed, match="application answers .*/broken with 500; its log ends"):
+    with pytest.raises(StartFailed, match=r"application answers .*/broken with 500; its log ends"):
         Stage().run(component("application", f"{server}/broken"))
 
 
