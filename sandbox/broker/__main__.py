@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def main() -> None:
         url=f"http://{arguments.host}:{arguments.port}",
         bounds=Bounds(deliveries=arguments.max_deliveries, size=arguments.max_bytes, concurrency=arguments.concurrency),
     )
+    # When it has stopped, uvicorn raises the signal again for whoever handled it before: that is a clean end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
         host=arguments.host,

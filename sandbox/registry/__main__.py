@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def main() -> None:
         credentials=Credentials(arguments.user, password),
         tokens=Tokens(arguments.token_lifetime) if arguments.auth == "token" else None,
     )
+    # When it has stopped, uvicorn raises the signal again for whoever handled it before: that is a clean end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
         host=arguments.host,

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def main() -> None:
         cluster = kubeconfig.read(arguments.kubeconfig, context=arguments.context)
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"--config or --kubeconfig: {error}")
+    # When it has stopped, uvicorn raises the signal again for whoever handled it before: that is a clean end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(config, cluster=cluster, sink=arguments.sink),
         host=arguments.host,
