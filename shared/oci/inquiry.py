@@ -144,7 +144,7 @@ class Inquiry:
     def _next(self, answer: Answer) -> httpx.URL | None:
         """The next page (RFC 8288), if it is at the same registry."""
         link = _NEXT.search(answer.headers.get("link", ""))
-        if link is None or answer.redirected:
+        if link is None:
             return None
         try:
             url = answer.url.join(link[1])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ Behaviour = Callable[[Asked], Reply]
 class Registry:
     """A server on a free port of 127.0.0.1, and what it was asked."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
         self.stopping = threading.Event()
         registry = self
@@ -77,6 +78,8 @@ class Registry:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -105,8 +108,8 @@ class Registry:
 
 
 @contextmanager
-def serving(behaviour: Behaviour) -> Iterator[Registry]:
-    registry = Registry(behaviour)
+def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Registry]:
+    registry = Registry(behaviour, tls)
     registry.start()
     try:
         yield registry

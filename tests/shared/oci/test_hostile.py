@@ -110,13 +110,15 @@ def test_a_redirect_gets_no_authorization(status: int) -> None:
 
 
 def test_a_redirect_that_asks_for_credentials_gets_none() -> None:
-    with serving(lambda asked: Reply(401, {"WWW-Authenticate": 'Basic realm="x"'})) as target:
+    """Nor is its token service asked: the challenge that counts is the registry's own."""
+    with serving(lambda asked: challenge(f"{target.url}/token")) as target:
 
         def behaviour(asked: Asked) -> Reply:
             return Reply(302, {"Location": f"{target.url}/v2/"})
 
         with serving(behaviour) as registry, asking(registry, target, login=target) as resolver:
             assert isinstance(resolver.resolve(IMAGE), Private)
+            assert [asked.path for asked in target.asked] == ["/v2/"]
             assert target.secrets == []
 
 

@@ -1,15 +1,22 @@
 """Connections go where the policy looked, and nowhere else."""
 
+import ssl
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpcore
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from shared.oci import HostNotAllowed, HostPolicy
+from shared.oci import HostNotAllowed, HostPolicy, Resolved, Resolver, Unavailable, parse
 from shared.oci.network import PinnedTransport
-from tests.shared.oci.registries import manifest, serving
+from tests.shared.oci.registries import DIGEST, manifest, serving
 
 
 class Dialled(httpcore.NetworkBackend):
@@ -110,3 +117,42 @@ def test_connections_are_used_again() -> None:
         transport.close()
         assert names == ["registry.test"]
         assert registry.asked[0].headers["host"] == url.removeprefix("http://")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for registry.test, with its key, as one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry.test")])
+    now = datetime.now(tz=UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("registry.test")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "registry.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_tls_proves_the_name_although_an_address_is_dialled(certificate: Path) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+    with serving(manifest, tls=server) as registry:
+        port = registry.host.rpartition(":")[2]
+        policy = HostPolicy([f"registry.test:{port}", f"thief.test:{port}"], lookup=lambda h, p: ["127.0.0.1"])
+        transport = PinnedTransport(policy, ssl_context=ssl.create_default_context(cafile=str(certificate)))
+        with Resolver(policy=policy, transport=transport) as resolver:
+            assert resolver.resolve(parse(f"registry.test:{port}/shop", "1")) == Resolved(DIGEST)
+            stolen = resolver.resolve(parse(f"thief.test:{port}/shop", "1"))
+            assert isinstance(stolen, Unavailable)
+            assert "certificate verify failed: Hostname mismatch" in stolen.message
