@@ -3,12 +3,12 @@
 import base64
 import gzip
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
 
 from shared.oci import Credentials, HostPolicy, NotAllowed, Private, Resolved, Resolver, Unavailable, parse
+from shared.oci.resolver import MAX_THREADS
 from tests.shared.oci.registries import (
     DIGEST,
     INDEX,
@@ -24,16 +24,17 @@ from tests.shared.oci.registries import (
 
 IMAGE = parse("ghcr.io/acme/shop", "1.2.4")
 AUTH = base64.b64encode(b"bob:hunter2").decode()
-TIMEOUT = 0.4
+PATIENT = 30.0  # where nothing is to time out, however busy the machine is
+HASTY = 0.4
 
 
-def asking(*registries: Registry, login: Registry | None = None) -> Resolver:
+def asking(*registries: Registry, login: Registry | None = None, timeout: float = PATIENT) -> Resolver:
     """A resolver for which ghcr.io is the first registry, and the others are mirrors of something else."""
     hosts = ["ghcr.io", *(f"other{n}.example" for n in range(1, len(registries)))]
     mirrors = {host: registry.url for host, registry in zip(hosts, registries, strict=True)}
     auths = {login.host: {"auth": AUTH}} if login is not None else {}
     return Resolver(
-        policy=HostPolicy([], mirrors), credentials=Credentials.from_docker_config({"auths": auths}), timeout=TIMEOUT
+        policy=HostPolicy([], mirrors), credentials=Credentials.from_docker_config({"auths": auths}), timeout=timeout
     )
 
 
@@ -143,7 +144,7 @@ def test_a_redirect_into_the_inner_network_is_not_followed(location: str, reason
 
 
 def test_a_claim_that_names_loopback_opens_no_connection() -> None:
-    with serving(manifest) as registry, Resolver(policy=HostPolicy(), timeout=TIMEOUT) as resolver:
+    with serving(manifest) as registry, Resolver(policy=HostPolicy(), timeout=PATIENT) as resolver:
         port = registry.host.partition(":")[2]
         for host in (registry.host, f"localhost:{port}", f"2130706433:{port}", f"0x7f.1:{port}", f"[::1]:{port}"):
             assert isinstance(resolver.resolve(parse(f"{host}/shop", "1")), NotAllowed), host
@@ -194,14 +195,14 @@ def drip(head: bytes, registry: Callable[[], Registry]) -> Callable[[Write], Non
     ],
 )
 def test_dripping_bytes_do_not_hold_us_up(head: bytes, reason: str) -> None:
+    """Without a limit of their own these answers would not end before the test does."""
+
     def behaviour(asked: Asked) -> Reply:
         return Reply(405) if asked.method == "HEAD" else Reply(raw=drip(head, lambda: registry))
 
-    with serving(behaviour) as registry, asking(registry) as resolver:
-        began = time.monotonic()
+    with serving(behaviour) as registry, asking(registry, timeout=HASTY) as resolver:
         outcome = resolver.resolve(IMAGE)
         assert isinstance(outcome, Unavailable), reason
-        assert time.monotonic() - began < 3 * TIMEOUT + 1
 
 
 @pytest.mark.parametrize(
@@ -274,10 +275,10 @@ def test_one_dead_registry_does_not_hold_up_a_hundred_applications() -> None:
         dead.stopping.wait(30)
         return Reply(500)
 
-    with serving(silence) as dead, serving(manifest) as alive, asking(dead, alive) as resolver:
+    with serving(silence) as dead, serving(manifest) as alive, asking(dead, alive, timeout=3.0) as resolver:
         images = [parse(f"{'ghcr.io' if n % 2 else 'other1.example'}/acme/shop", str(n)) for n in range(100)]
-        began = time.monotonic()
         outcomes = resolver.resolve_all(images)
-        assert time.monotonic() - began < 10 * TIMEOUT
+        # Those that were under way together, and nobody after them.
+        assert len(dead.asked) <= MAX_THREADS
         assert sum(one == Resolved(DIGEST) for one in outcomes.values()) == 50
         assert sum(isinstance(one, Unavailable) for one in outcomes.values()) == 50
