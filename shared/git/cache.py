@@ -74,22 +74,18 @@ class Cache:
         arguments = ["ls-remote", "origin", f"refs/heads/{self._branch}", "refs/tags/*"]
         return self._command.run(arguments, self._directory.parent, {"protocol.version": "0"}, variables)
 
-    def prepare(self, head: str | None) -> str | None:
-        """Have a healthy repository with the branch's newest commit, and return it.
-
-        Fetches only when that is not `head`, the newest known; by then it may be newer still.
-        """
+    def prepare(self, head: str | None) -> None:
+        """Have a healthy repository with the commit `head` and what `FILTER` lets through; fetch it if need be."""
         self.close()
         if not self._is_usable():
             self.discard()
         if head is None:
-            return None
+            return
         if self._recorded() == head:
             if self.read(head):
-                return head
+                return
             self.discard()
-        self.mended(self._fetch_head)
-        return self._recorded()
+        self.mended(lambda: self._fetch_commit(head))
 
     def read(self, sha: str) -> Stored | None:
         """The object, or None when it is missing or damaged."""
@@ -166,8 +162,9 @@ class Cache:
         except OSError as error:
             raise cache_unavailable(self._directory, error) from error
 
-    def _fetch_head(self) -> None:
-        target = ["--depth=1", "origin", f"+refs/heads/{self._branch}:{_HEAD}"]
+    def _fetch_commit(self, sha: str) -> None:
+        # By its name, which saves the listing of references and cannot become another one meanwhile.
+        target = ["--depth=1", "origin", f"+{sha}:{_HEAD}"]
         try:
             self._fetch([f"--filter={self._filter}" if self._filter else "--no-filter", *target])
         except GitFailed as error:

@@ -66,9 +66,7 @@ class Repository:
         with self._lock.held():
             try:
                 references = self._cache.references()
-                head = self._cache.prepare(references.get(self._reference))
-                if head:
-                    references[self._reference] = head
+                self._cache.prepare(references.get(self._reference))
                 yield Transaction(self._cache, self._reference, references, self._author, self._clock)
             finally:
                 self._cache.close()

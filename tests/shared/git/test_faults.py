@@ -4,7 +4,8 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -107,38 +108,40 @@ def test_git_leads_no_longer_than_the_timeout(backend: Backend, opened: Opener) 
     write(opened(), b"2")
 
 
-def silent() -> tuple[socket.socket, list[socket.socket]]:
-    """A server that takes connections and says nothing."""
-    listener = socket.create_server(("127.0.0.1", 0))
+@contextmanager
+def silent_server() -> Iterator[tuple[str, list[socket.socket]]]:
+    """A server that takes connections and says nothing: its address, and the connections."""
     taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-    def accept() -> None:
-        while True:
-            try:
-                taken.append(listener.accept()[0])
-            except OSError:
-                return
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    taken.append(listener.accept()[0])
 
-    threading.Thread(target=accept, daemon=True).start()
-    return listener, taken
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", taken
+        listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        thread.join(30)
+    for connection in taken:
+        connection.close()
 
 
 def test_the_whole_process_group_ends_at_the_timeout(tmp_path: Path) -> None:
     """git-remote-http holds the connection; its end of the socket closes when it is gone."""
-    listener, taken = silent()
-    remote = Remote(f"http://127.0.0.1:{listener.getsockname()[1]}/a/b.git")
-    repository = Repository(
-        tmp_path / "c", remote, token=lambda: SecretStr(TOKEN), author=Author("a", "b"), timeout=0.5
-    )
-    with pytest.raises(GiteaUnavailable, match="did not answer"), repository.transaction():
-        pass
-    listener.close()
-    assert taken
-    for connection in taken:
-        connection.settimeout(10)
-        while connection.recv(65536):
+    with silent_server() as (url, taken):
+        remote = Remote(f"{url}/a/b.git")
+        repository = Repository(
+            tmp_path / "c", remote, token=lambda: SecretStr(TOKEN), author=Author("a", "b"), timeout=1
+        )
+        with pytest.raises(GiteaUnavailable, match="did not answer"), repository.transaction():
             pass
-        connection.close()
+        assert taken
+        for connection in taken:
+            connection.settimeout(10)
+            while connection.recv(65536):
+                pass
 
 
 def test_nobody_listens(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Measurements that a claim of speed is held against; each module is a command."""
