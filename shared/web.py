@@ -60,26 +60,27 @@ class Endpoint:
         except Unauthorized as error:
             return _refusal(401, error)
         except PayloadTooLarge as error:
-            return _refusal(413, error)
+            return _unread(_refusal(413, error))
         except Exception:  # the boundary: a fault of ours is logged once, here, with its trace
             log.exception("a fault of ours")
             return Response("internal error: see the function's log\n", 500, mimetype="text/plain")
 
     def _route(self, request: Request) -> Response:
+        if (request.method, request.path) == ("POST", "/"):
+            return self._event(request)
+        body = self._body(request)  # functions-framework reads it to its end, whatever the path: within bounds, then
         extra = self.routes.get((request.method, request.path))
         if extra is not None:
-            return extra(request, self._body(request))
+            return extra(request, body)
         match request.method, request.path:
-            case "POST", "/":
-                return self._event(request)
             case "GET" | "HEAD", "/healthz":
                 return _text(200, "ok")
             case "GET" | "HEAD", "/readyz":
                 return self._readiness()
             case "GET" | "HEAD", "/metrics":
                 return Response(generate_latest(self.metrics.registry), content_type=CONTENT_TYPE_LATEST)
-            case _, path if path in self._paths():
-                return _text(405, f"{request.method} is not served here")
+            case _, path if path in self._methods():
+                return _text(405, f"{request.method} is not served here", {"Allow": self._methods()[path]})
             case _:
                 return _text(404, "nothing is served here: events go to POST /")
 
@@ -94,11 +95,15 @@ class Endpoint:
         return Response(body, 200, headers)
 
     def _body(self, request: Request) -> bytes:
-        request.max_content_length = self.body_limit
+        too_large = f"the body is larger than {self.body_limit} bytes"
+        request.max_content_length = self.body_limit + 1  # where werkzeug cuts a chunked body off without a word
         try:
-            return request.get_data(cache=True)
+            body = request.get_data(cache=True)
         except RequestEntityTooLarge as error:
-            raise PayloadTooLarge(f"the body is larger than {self.body_limit} bytes") from error
+            raise PayloadTooLarge(too_large) from error
+        if len(body) > self.body_limit:
+            raise PayloadTooLarge(too_large)
+        return body
 
     def _readiness(self) -> Response:
         lines, status = [], 200
@@ -111,8 +116,9 @@ class Endpoint:
                 lines.append(f"{name}: {error.reason}: {error}"[:150])
         return _text(status, "\n".join(lines))
 
-    def _paths(self) -> set[str]:
-        return {"/", "/healthz", "/readyz", "/metrics"} | {path for _, path in self.routes}
+    def _methods(self) -> dict[str, str]:
+        reads = dict.fromkeys(("/healthz", "/readyz", "/metrics"), "GET, HEAD")
+        return reads | {path: method for method, path in self.routes} | {"/": "POST"}
 
 
 def _refusal(status: int, error: InfraForgeError, headers: Mapping[str, str] | None = None) -> Response:
@@ -120,5 +126,17 @@ def _refusal(status: int, error: InfraForgeError, headers: Mapping[str, str] | N
 
 
 def _text(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    body = text.encode("utf-8", "replace")[: MAX_ERROR_BODY - 1] + b"\n"
+    body = text.encode("utf-8", "replace")[: MAX_ERROR_BODY - 1].decode(errors="ignore") + "\n"
     return Response(body, status, dict(headers or {}), mimetype="text/plain")
+
+
+def _unread(response: Response) -> Response:
+    """`response` in the form that functions-framework sends without reading the request to its end first.
+
+    It reads every body again before it answers (`read_request`), which would fail here as it did before, and turn
+    the answer into a 500. A streamed answer it leaves alone.
+    """
+    body = response.get_data()
+    response.headers["Content-Length"] = str(len(body))
+    response.response = iter((body,))
+    return response
