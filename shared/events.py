@@ -61,10 +61,12 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
             "not a CloudEvent: send the binary mode (ce-id, ce-source, ce-type and ce-specversion headers) or the "
             "structured mode (content type application/cloudevents+json with those attributes in the body)"
         ) from error
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidEvent("not a CloudEvent: the body cannot be read as JSON in UTF-8") from error
-    kind = raw["type"]
-    return Event(id=str(raw["id"])[:128], type=kind, claim=_claim_of(raw) if kind in CLAIM_CHANGES else None)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # the SDK does not check shapes
+        raise InvalidEvent("not a CloudEvent: the body cannot be read as a JSON object in UTF-8") from error
+    event_id, kind = raw["id"], raw["type"]
+    if not (isinstance(event_id, str) and event_id and isinstance(kind, str) and kind):
+        raise InvalidEvent("not a CloudEvent: its attributes id and type are not both strings with something in them")
+    return Event(id=event_id[:128], type=kind, claim=_claim_of(raw) if kind in CLAIM_CHANGES else None)
 
 
 def bootstrapped(source: str, claim: ClaimRef) -> tuple[dict[str, str], bytes]:
