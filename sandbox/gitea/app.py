@@ -141,6 +141,8 @@ def api_handler(forge: Forge, endpoints: Sequence[Endpoint]) -> Handler:
         if endpoint is None:
             return Response(status_code=405, headers={"allow": ", ".join(methods)})
         try:
+            if "sudo" in request.headers or "sudo" in request.query_params:
+                raise NotCovered("acting as another user (sudo)")
             identity = _identify(forge, request)
             _check(identity, endpoint)
             return await endpoint.handle(Call(forge, request, identity))

@@ -42,10 +42,11 @@ class _Event:
 
 
 class Deliveries:
-    """The queue and the one task that empties it; `delay` in seconds, from the event to its delivery."""
+    """The queue and the one task that empties it; `delay` (from the event to its delivery) and `timeout` in seconds."""
 
-    def __init__(self, store: Store, *, delay: float, hosts: str) -> None:
+    def __init__(self, store: Store, *, delay: float, hosts: str, timeout: float = TIMEOUT) -> None:
         self._store = store
+        self._timeout = timeout
         self._delay = delay
         self._hosts = [host.strip().lower() for host in hosts.split(",") if host.strip()]
         self._queue: asyncio.Queue[_Event] = asyncio.Queue()
@@ -60,21 +61,28 @@ class Deliveries:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        import httpx  # noqa: PLC0415  # a quarter of a second that a start should not pay
+        event = await self._queue.get()
+        import httpx  # noqa: PLC0415  # a quarter of a second that a start should not pay, nor a sandbox without hooks
 
         limits = httpx.Limits(max_keepalive_connections=4)
-        async with httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=self._timeout, limits=limits, trust_env=False) as client:
             while True:
-                event = await self._queue.get()
                 try:
-                    await asyncio.sleep(event.due - asyncio.get_running_loop().time())
-                    body = json.dumps(await event.build(), indent=2, ensure_ascii=False)
-                    for hook in event.hooks:
-                        await self._deliver(client, hook, event.name, _escape(body).encode())
-                except GitFailed as error:
-                    _log.warning("%s event dropped: %s", event.name, error)
+                    await self._tell(client, event)
                 finally:
                     self._queue.task_done()
+                event = await self._queue.get()
+
+    async def _tell(self, client: Any, event: _Event) -> None:
+        """Deliver one event to its hooks, one after another."""
+        await asyncio.sleep(event.due - asyncio.get_running_loop().time())
+        try:
+            body = json.dumps(await event.build(), indent=2, ensure_ascii=False)
+        except (GitFailed, OSError) as error:  # the repository is gone already
+            _log.warning("%s event dropped: %s", event.name, error)
+            return
+        for hook in event.hooks:
+            await self._deliver(client, hook, event.name, _escape(body).encode())
 
     async def _deliver(self, client: Any, hook: Hook, event: str, payload: bytes) -> None:
         """One POST; whatever comes of it is logged and forgotten."""
@@ -86,7 +94,7 @@ class Deliveries:
         body = urlencode({"payload": payload}).encode() if form else payload
         request = httpx.Request("POST", hook.url, headers=headers_of(hook, event, payload), content=body)
         try:
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(self._timeout):
                 await self._check_host(hook.url)
                 response = await client.send(request, stream=True)
                 await response.aclose()

@@ -6,12 +6,12 @@ Every refusal before Git starts has Gitea's status and text; those inside a push
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from sandbox.gitea import events
 from sandbox.gitea.access import forces, permission, pushes
@@ -89,15 +89,19 @@ async def serve(forge: Forge, request: Request) -> Response:
     await forge.git.limit.acquire()
     try:
         exchange = await Exchange.start(forge, request, access, pushing=pushing)
-        status, headers = await exchange.head()
     except BaseException:
         forge.git.limit.release()
         raise
-    return StreamingResponse(exchange.body(), status, headers)
+    return exchange
 
 
-class Exchange:
-    """One `git http-backend` process, fed from the request while its output goes to the response."""
+class Exchange(Response):
+    """One `git http-backend` process, fed from the request while its output goes to the response.
+
+    Not a `StreamingResponse`: that one listens for a disconnect, and so takes pieces of the request's body for itself.
+    When the client goes away, uvicorn drops what is sent and Git comes to its own end: a push whose body has arrived is
+    made, another one is not.
+    """
 
     def __init__(
         self, forge: Forge, access: Access, process: asyncio.subprocess.Process, receipt: Path | None, request: Request
@@ -136,33 +140,26 @@ class Exchange:
         )
         return cls(forge, access, process, receipt, request)
 
-    async def head(self) -> tuple[int, dict[str, str]]:
-        """Read the CGI header."""
-        status, headers = 200, {}
-        assert self._process.stdout  # noqa: S101  # a pipe was asked for
-        while line := (await self._process.stdout.readline()).decode("latin-1").strip():
-            name, _, value = line.partition(":")
-            if name.lower() == "status":
-                status = int(value.split()[0])
-            else:
-                headers[name.lower()] = value.strip()
-        if headers.get("content-type") == "text/plain":
-            headers["content-type"] = "text/plain; charset=utf-8"
-        return status, headers
-
-    async def body(self) -> AsyncIterator[bytes]:
-        """Pass the output on; when the client goes away a push is finished, a fetch is stopped."""
-        assert self._process.stdout  # noqa: S101  # a pipe was asked for
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass Git's answer on; the end of it comes after the hooks were told what a push moved."""
+        stdout = self._process.stdout
+        assert stdout  # noqa: S101  # a pipe was asked for
         try:
-            while chunk := await self._process.stdout.read(_CHUNK):
-                yield chunk
+            status, headers = await _read_head(stdout)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            while chunk := await stdout.read(_CHUNK):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._process.wait()
+            self._tell()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            await asyncio.shield(asyncio.create_task(self._finish()))
+            self._feeding.cancel()
+            self._forge.git.limit.release()
 
     async def _feed(self, request: Request) -> None:
         stdin = self._process.stdin
         assert stdin  # noqa: S101  # a pipe was asked for
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ClientDisconnect):
             try:
                 async for chunk in request.stream():
                     stdin.write(chunk)
@@ -170,25 +167,28 @@ class Exchange:
             finally:
                 stdin.close()
 
-    async def _finish(self) -> None:
-        """Wait for the process, and tell the hooks what a push moved, before the client sees the end of the answer."""
-        assert self._process.stdout  # noqa: S101  # a pipe was asked for
-        try:
-            if self._receipt is None and not self._process.stdout.at_eof():
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.terminate()
-            while await self._process.stdout.read(_CHUNK):
-                pass
-            await self._process.wait()
-            self._feeding.cancel()
-            if self._receipt and self._access.user and self._receipt.exists():
-                lines = self._receipt.read_text().splitlines()
-                self._receipt.unlink()
-                updates = [events.Update(*line.split(" ", 2)) for line in lines]
-                if repository := self._forge.store.repositories.get(self._access.repository.id):
-                    events.pushed(self._forge, repository, self._access.user, updates)
-        finally:
-            self._forge.git.limit.release()
+    def _tell(self) -> None:
+        """Read the receipt of a push, if one was left."""
+        if not (self._receipt and self._access.user and self._receipt.exists()):
+            return
+        updates = [events.Update(*line.split(" ", 2)) for line in self._receipt.read_text().splitlines()]
+        self._receipt.unlink()
+        if repository := self._forge.store.repositories.get(self._access.repository.id):
+            events.pushed(self._forge, repository, self._access.user, updates)
+
+
+async def _read_head(stdout: asyncio.StreamReader) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """The CGI header: status, and headers as ASGI takes them."""
+    status, headers = 200, []
+    while line := (await stdout.readline()).strip():
+        name, _, value = (part.strip() for part in line.partition(b":"))
+        if name.lower() == b"status":
+            status = int(value.split()[0])
+        elif value == b"text/plain":
+            headers.append((b"content-type", b"text/plain; charset=utf-8"))
+        else:
+            headers.append((name.lower(), value))
+    return status, headers
 
 
 def hook_environment(forge: Forge, repository: Repository, user: Account, receipt: Path) -> dict[str, str]:
