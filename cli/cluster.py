@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Outcome = Literal["created", "configured", "unchanged"]
 
-FIELD_MANAGER: Final = "infraforge-cli"
+FIELD_MANAGER: Final = "kubectl"
+"""As `kubectl apply --server-side` says it, so that either can go on where the other was."""
 _CREATED: Final = 201
 _NOT_FOUND: Final = 404
 

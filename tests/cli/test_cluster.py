@@ -58,7 +58,7 @@ def test_it_is_a_strict_server_side_apply() -> None:
     applied = apply(patch)
     (request,) = seen
     assert request.url.path == PATH
-    assert dict(request.url.params) == {"fieldManager": "infraforge-cli", "force": "true", "fieldValidation": "Strict"}
+    assert dict(request.url.params) == {"fieldManager": "kubectl", "force": "true", "fieldValidation": "Strict"}
     assert request.headers["content-type"] == "application/apply-patch+yaml"
     assert json.loads(request.content) == CLAIM
     assert (applied.outcome, applied.reference.resource) == ("created", "platformclaim.platform.infraforge.io")
