@@ -1,6 +1,7 @@
 """A broker in this process: its ingress and admin API called as ASGI, its deliveries over real sockets."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ import httpx
 from sandbox.broker.app import create_app
 from sandbox.broker.config import BrokerConfig
 from sandbox.broker.dispatcher import Bounds, Dispatcher
+from tests.sandbox.broker.subscriber import Answer
 
 URL = "http://broker.test"
+ONCE = {"retry": 0}
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,35 @@ def trigger(name: str, uri: str, *, delivery: dict[str, Any] | None = None, **at
     """A trigger as `triggers.yaml` holds it."""
     document = {"name": name, "filter": {"attributes": attributes}, "subscriber": {"uri": uri}}
     return document if delivery is None else {**document, "delivery": delivery}
+
+
+def answering(*answers: Answer) -> httpx.MockTransport:
+    """Subscribers that answer with each of `answers` in turn, the last for ever."""
+    queue = list(answers)
+
+    def behaviour(_: httpx.Request) -> httpx.Response:
+        answer = queue.pop(0) if len(queue) > 1 else queue[0]
+        return httpx.Response(answer.status or 500, headers=answer.headers, content=answer.body)
+
+    return httpx.MockTransport(behaviour)
+
+
+async def settled(running: Broker) -> None:
+    """Wait until nothing is under way."""
+    async with asyncio.timeout(10):
+        await running.dispatcher.settle()
+
+
+async def letters(running: Broker) -> list[dict[str, Any]]:
+    """The admin API's list."""
+    items: list[dict[str, Any]] = (await running.client.get("/-/dead-letters")).json()["items"]
+    return items
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Run a test's coroutine."""
+
+    async def main() -> None:
+        await test()
+
+    asyncio.run(main())
