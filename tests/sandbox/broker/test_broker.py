@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from pathlib import Path
 
 import httpx
@@ -219,6 +220,7 @@ def test_headers_that_travel_along(tmp_path: Path) -> None:
             await running.client.post("/", headers=event | extra)
             await settled(running)
         assert {"x-request-id", "knative-mood"} <= set(seen[0])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", seen[0]["ce-knativearrivaltime"])
         assert set(seen[0]).isdisjoint({"authorization", "cookie"})
 
     run(test)
