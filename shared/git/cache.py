@@ -110,10 +110,11 @@ class Cache:
             )
 
     def write(self, objects: Mapping[str, Stored]) -> None:
-        """Store objects of our own."""
+        """Store objects of our own; those of unchanged files are usually here from an earlier commit."""
         database = LooseObjectDB(str(self._directory / "objects"))
-        for stored in objects.values():
-            database.store(IStream(stored.kind, len(stored.data), BytesIO(stored.data)))
+        for sha, stored in objects.items():
+            if not database.has_object(bytes.fromhex(sha)):
+                database.store(IStream(stored.kind, len(stored.data), BytesIO(stored.data)))
 
     def push(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
         """Move references (full name → expected, new) all or none, each from exactly what is expected.

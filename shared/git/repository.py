@@ -17,12 +17,17 @@ from .transaction import Transaction
 
 @dataclass(frozen=True)
 class Remote:
-    """Where to connect: a smart HTTP address without credentials, and the branch that is written."""
+    """Where to connect: a smart HTTP address without credentials, and the branch that is written.
+
+    Raises ValueError for any other address: Git would run a command for some of them.
+    """
 
     url: str
     branch: str = "main"
 
     def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("the address of a repository begins with http:// or https://")
         if "@" in self.url.partition("://")[2].partition("/")[0]:
             raise ValueError("the address of a repository carries no credentials: give the token by itself")
 

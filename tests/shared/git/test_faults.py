@@ -95,15 +95,16 @@ def test_a_hook_says_why(backend: Backend, opened: Opener) -> None:
         write(opened())
 
 
-def test_git_leads_no_longer_than_the_timeout(backend: Backend, opened: Opener) -> None:
-    """A hook that hangs costs the timeout; afterwards the repository is usable."""
+def test_a_hook_that_hangs_costs_the_timeout(backend: Backend, opened: Opener) -> None:
+    """Afterwards the repository is usable; the hook declines, lest its push comes in between."""
     gate = backend.root / "gate"
-    hook(backend, f"while [ ! -e '{gate}' ]; do sleep 0.05; done")
+    hook(backend, f"while [ ! -e '{gate}' ]; do sleep 0.05; done; exit 1")
     repository = opened(timeout=1.5)
     begun = time.monotonic()
     with pytest.raises(GiteaUnavailable, match=r"did not answer within 1\.5 seconds"):
         write(repository)
     assert time.monotonic() - begun < 10
+    (backend.path(NAME) / "hooks" / "pre-receive").unlink()
     gate.touch()
     write(opened(), b"2")
 

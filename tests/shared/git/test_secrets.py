@@ -102,3 +102,9 @@ def test_an_address_with_credentials_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="no credentials") as caught:
         Remote(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["ext::sh -c touch% x", "file:///etc", "git@gitea:a/b.git", "/srv/a.git", "-x", ""])
+def test_only_http_is_spoken(url: str) -> None:
+    with pytest.raises(ValueError, match="begins with http"):
+        Remote(url)

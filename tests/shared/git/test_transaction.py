@@ -1,5 +1,6 @@
 """What a transaction does to a real repository over smart HTTP."""
 
+import os
 import subprocess
 
 import pytest
@@ -138,6 +139,19 @@ def test_one_transaction_may_push_twice(backend: Backend, opened: Opener) -> Non
         transaction.push()
         transaction.push()
     assert log(backend) == ["one", "two"]
+
+
+def test_an_unchanged_neighbour_is_not_sent_again(backend: Backend, opened: Opener) -> None:
+    """A claim of many applications of which one changed: the rest is known to be there."""
+    repository = opened()
+    apps = {f"app-{n}/values.yaml": os.urandom(2000) for n in range(50)}
+    for _ in range(2):
+        backend.exchanges.clear()
+        apps["app-7/values.yaml"] = os.urandom(2000)
+        with repository.transaction() as transaction:
+            transaction.commit({APPS: apps}, "change\n")
+            transaction.push()
+    assert sum(exchange.received for exchange in backend.exchanges) < 8000
 
 
 def test_who_and_when(backend: Backend, opened: Opener) -> None:
