@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
 from shared.errors import Forbidden, KubeConflict, KubeUnavailable, PermanentError
@@ -130,6 +131,12 @@ class Kube:
             answer: bytes = response.data if response.data is not None else response.response.data
         except (HTTPError, ApiException, OSError) as error:
             raise KubeUnavailable(f"the Kubernetes API does not answer: {type(error).__name__}") from error
+        except (ConfigException, ValueError) as error:
+            # No cause: http.client quotes the header that it does not take, and that is our token.
+            raise KubeUnavailable(
+                f"the Kubernetes API cannot be asked with the token as it stands ({type(error).__name__}): "
+                "it is malformed, or just being replaced"
+            ) from None
         if response.status >= 300:  # noqa: PLR2004 - the bound of HTTP's success codes
             raise _failure(response.status, path, answer)
         document = _document(answer)

@@ -5,6 +5,7 @@ from pathlib import Path
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config.config_exception import ConfigException
+from yaml import YAMLError
 
 from shared.errors import PermanentError
 from shared.kube.client import Kube
@@ -14,6 +15,7 @@ def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
     """A client for the cluster of `kubeconfig`, or for the one this process runs in when that is None.
 
     The service account's token is read again as it expires (the client library does that). No request is made here.
+    Raises `PermanentError` (reasons KubeConfigMissing, KubeConfigUnreadable) that says what to set.
     """
     configuration = Configuration()
     try:
@@ -28,5 +30,12 @@ def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
             f"no way to reach the Kubernetes API: {error}; run in a cluster or set INFRAFORGE_KUBECONFIG",
             reason="KubeConfigMissing",
         ) from error
+    except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
+        # No cause: a parser quotes what it read, tokens and all.
+        raise PermanentError(
+            f"{kubeconfig} cannot be read as a kubeconfig ({type(error).__name__}): mend the file or "
+            "INFRAFORGE_KUBECONFIG",
+            reason="KubeConfigUnreadable",
+        ) from None
     configuration.retries = False  # the Broker retries; a second layer would only hide what is slow
     return Kube(ApiClient(configuration), timeout=timeout)
