@@ -39,7 +39,7 @@ class Recorder:
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {
-                "name": f"{metadata['name'][:200]}.{hashlib.sha256(content.encode()).hexdigest()[:16]}",
+                "name": f"{metadata['name'][:200].rstrip('-.')}.{hashlib.sha256(content.encode()).hexdigest()[:16]}",
                 "namespace": metadata["namespace"],
             },
             "involvedObject": {
