@@ -124,8 +124,7 @@ def _print(console: Console, views: list[ClaimView], voltran: Voltran, new: int)
     if voltran.files:
         console.print(voltran.tree())
         console.print()
-    fresh = {1: "1 new commit"}.get(new, f"{new or 'no'} new commits")
-    console.print(f"[bold]{len(voltran.commits)} commits in voltran[/], {fresh} in this run:")
+    console.print(f"[bold]{len(voltran.commits)} commits in voltran[/], {new or 'none'} of them new:")
     for commit in voltran.commits[:8]:
         console.print(Text.assemble("  ", (commit.sha[:8], "yellow"), " ", commit.subject), soft_wrap=True)
 

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ def running_sandbox(data_dir: Path | None) -> Sandbox:
 
 
 def open_line(sandbox: Sandbox) -> str:
-    """The command line that opens this sandbox (again)."""
+    """The command line that opens this sandbox (again), with the options it had."""
     root = sandbox.directory.root
-    return "infraforge up" if root == default_root().absolute() else f"infraforge up --data-dir {root}"
+    place = [] if root == default_root().absolute() else ["--data-dir", str(root)]
+    return shlex.join(["infraforge", "up", *place, *sandbox.blueprint.options.arguments()])

@@ -21,6 +21,16 @@ class Options:
     resync_interval: int = 30
     organization: str = "platform"
 
+    def arguments(self) -> list[str]:
+        """The options as `infraforge up` takes them; those that are as by default are left out."""
+        default = Options()
+        return [
+            word
+            for name, value in asdict(self).items()
+            if value != getattr(default, name) and name != "organization"
+            for word in (f"--{name.replace('_', '-')}", str(value))
+        ]
+
 
 @dataclass(frozen=True)
 class Record:

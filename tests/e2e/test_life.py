@@ -180,6 +180,6 @@ def test_the_demo_shows_everything_and_changes_nothing_the_second_time(tmp_path:
     assert infraforge.run("status").returncode == exits.NOT_RUNNING
     second = infraforge.run("demo")
     assert second.returncode == exits.OK, second.stderr
-    assert "no new commits in this run" in second.stdout
+    assert "commits in voltran, none of them new:" in second.stdout
     assert f"infraforge up --data-dir {infraforge.data_dir}" in second.stdout
     assert infraforge.run("status").returncode == exits.NOT_RUNNING

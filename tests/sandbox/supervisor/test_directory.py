@@ -97,6 +97,13 @@ def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert Record.load(directory) == record
 
 
+def test_the_options_can_be_asked_for_again() -> None:
+    assert Options().arguments() == []
+    options = Options(gitea_url="https://gitea.example.com", event_source="external", resync_interval=5)
+    words = ["--gitea-url", "https://gitea.example.com", "--event-source", "external", "--resync-interval", "5"]
+    assert options.arguments() == words
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"options": {"unknown": 1}, "ports": {}}'])
 def test_a_record_that_cannot_be_read_is_a_fresh_one(tmp_path: Path, content: str) -> None:
     """A sandbox of another version opens, with other ports, rather than failing for ever."""
