@@ -132,7 +132,7 @@ class Cache:
         """Remember that the remote's branch is at `head`, which is here: the next fetch starts from it."""
         reference = self._directory / _HEAD
         reference.parent.mkdir(parents=True, exist_ok=True)
-        temporary = reference.with_name(f"head.{os.getpid()}.new")
+        temporary = self._directory / "head.new"  # among the references it would be one
         temporary.write_text(f"{head}\n", encoding="ascii")
         temporary.replace(reference)
 

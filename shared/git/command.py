@@ -103,8 +103,8 @@ class Command:
         try:
             # A group of its own: git starts git-remote-http, which would survive it.
             handle = git.Git().execute(["git", *arguments], as_process=True, env=variables, start_new_session=True)
-        except OSError as error:
-            raise TransientError(f"Git cannot be started: {error.strerror}", reason=CACHE_UNAVAILABLE) from error
+        except (OSError, git.GitCommandNotFound) as error:
+            raise TransientError(f"Git cannot be started: {type(error).__name__}", reason=CACHE_UNAVAILABLE) from error
         process = handle.proc
         assert process is not None  # noqa: S101 - it was started in the line above
         try:

@@ -67,7 +67,10 @@ class Transaction:
 
     def changed(self, edits: Edits) -> frozenset[str]:
         """The paths of `edits` that the tip does not have as they say. Raises ValueError as `commit` does."""
-        return frozenset(differing(self._objects, self._tree(), plan(edits)))
+        mark = self._objects.mark()
+        paths = frozenset(differing(self._objects, self._tree(), plan(edits)))
+        self._objects.forget(mark)
+        return paths
 
     def commit(self, edits: Edits, message: str) -> str | None:
         """Prepare a commit on the tip and return its name; None when `edits` change nothing.

@@ -32,6 +32,10 @@ def apply(objects: Objects, tree: str | None, plan: Plan) -> str | None:
 def differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:
     """The paths of `plan`, as its edits named them, that are not in `tree` as the plan wants them."""
     _read_ahead(objects, tree, plan)
+    yield from _differing(objects, tree, plan)
+
+
+def _differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:
     entries = decode_tree(objects.read(tree, "tree")) if tree else {}
     for name, step in plan.items():
         before = entries.get(name.encode())
@@ -39,7 +43,7 @@ def differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:
             if _replacement(objects, step) != before:
                 yield name
         else:
-            below = differing(objects, before.sha if before and before.is_folder else None, step)
+            below = _differing(objects, before.sha if before and before.is_folder else None, step)
             yield from (f"{name}/{path}" for path in below)
 
 

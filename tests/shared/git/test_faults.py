@@ -145,6 +145,13 @@ def test_the_whole_process_group_ends_at_the_timeout(tmp_path: Path) -> None:
                 pass
 
 
+def test_a_machine_without_git(opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = opened()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(TransientError, match="Git cannot be started"), repository.transaction():
+        pass
+
+
 def test_nobody_listens(tmp_path: Path) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]

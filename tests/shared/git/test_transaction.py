@@ -141,6 +141,18 @@ def test_one_transaction_may_push_twice(backend: Backend, opened: Opener) -> Non
     assert log(backend) == ["one", "two"]
 
 
+def test_what_an_edit_would_change(backend: Backend, opened: Opener) -> None:
+    """By the names that the edits use, without preparing anything."""
+    with opened().transaction() as transaction:
+        transaction.commit({"a/b": b"1", "c/d": b"1", "e": b"1"}, "one\n")
+        same: Edits = {"a": {"b": b"1"}, "c/d": b"1", "f": None, "g/h": {}, "e/i": None}
+        assert transaction.changed(same) == frozenset()
+        assert transaction.changed({**same, "c/d": b"2", "j": {"k": b"1"}, "e/i": b"1"}) == {"c/d", "j", "e/i"}
+        assert transaction.changed({"a": {"b": b"1", "c": b"1"}, "e": None}) == {"a", "e"}
+        transaction.push()
+    assert log(backend) == ["one"]
+
+
 def test_an_unchanged_neighbour_is_not_sent_again(backend: Backend, opened: Opener) -> None:
     """A claim of many applications of which one changed: the rest is known to be there."""
     repository = opened()
