@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError
+from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError, without_credentials
 from shared.history import PastCommit
 
 PAGE: Final = 50
@@ -21,6 +21,8 @@ PAGE: Final = 50
 
 MAX_PAGES: Final = 200
 _EXISTS: Final = frozenset({409, 422})
+_EMPTY: Final = 409
+"""Of a list of commits: the repository has none."""
 
 
 class GiteaNotFound(PermanentError):
@@ -111,6 +113,10 @@ class Gitea:
             answer = self._request("GET", where, query=query)
         except GiteaNotFound:
             return None
+        except GiteaRefused as error:
+            if error.status == _EMPTY:
+                return None
+            raise
         if not answer:
             return None
         when = datetime.fromisoformat(answer[0]["commit"]["committer"]["date"]).astimezone(UTC)
@@ -206,6 +212,13 @@ def _failure(response: httpx.Response, path: str) -> InfraForgeError:
         return GiteaNotFound(f"Gitea has no {path}: {words}", reason="NotFound")
     if status == 429 or status >= 500:  # noqa: PLR2004
         return GiteaUnavailable(f"Gitea answered {status}: {words}")
+    if response.has_redirect_location:
+        place = without_credentials(response.headers["Location"])
+        return GiteaRefused(
+            f"Gitea sends us from {path} to {place}: undo the renaming there, or name Gitea's own address in "
+            "INFRAFORGE_GITEA_ENDPOINT",
+            status,
+        )
     return GiteaRefused(f"Gitea refuses {path} ({status}): {words}", status)
 
 
