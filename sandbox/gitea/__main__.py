@@ -72,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server_header=False,
         log_level="warning",
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=60,
         backlog=1024,
     )
     uvicorn.Server(config).run()

@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.gitea import accounts, commits, contents, hooks, orgs, protections, refs, repositories, smart_http
+from sandbox.gitea import accounts, changes, commits, contents, hooks, orgs, protections, refs, repositories, smart_http
 from sandbox.gitea.answers import JsonAnswer, TextAnswer
 from sandbox.gitea.auth import Identity, Unauthenticated, authenticate
 from sandbox.gitea.call import Call, Endpoint
 from sandbox.gitea.delivery import running
 from sandbox.gitea.errors import ApiError, Moved, NotCovered, TextError
 from sandbox.gitea.forge import Forge
+from sandbox.gitea.plumbing import GitFailed
 from sandbox.gitea.store import now
 
 VERSION = "1.26.0+infraforge-sandbox"
@@ -46,6 +47,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *repositories.ENDPOINTS,
     *hooks.ENDPOINTS,
     *contents.ENDPOINTS,
+    *changes.ENDPOINTS,
     *commits.ENDPOINTS,
     *refs.ENDPOINTS,
     *protections.ENDPOINTS,
@@ -138,9 +140,11 @@ def api_handler(forge: Forge, endpoints: Sequence[Endpoint]) -> Handler:
 
     async def handle(request: Request) -> Response:
         endpoint = methods.get("GET" if request.method == "HEAD" else request.method)
-        if endpoint is None:
+        if endpoint is None and "misc" in {one.category for one in endpoints}:  # there, nothing is missing
             return Response(status_code=405, headers={"allow": ", ".join(methods)})
         try:
+            if endpoint is None:
+                raise NotCovered(f"{request.method} {request.url.path}")
             if "sudo" in request.headers or "sudo" in request.query_params:
                 raise NotCovered("acting as another user (sudo)")
             identity = _identify(forge, request)
@@ -148,6 +152,9 @@ def api_handler(forge: Forge, endpoints: Sequence[Endpoint]) -> Handler:
             return await endpoint.handle(Call(forge, request, identity))
         except ApiError as error:
             return error.answer(forge.payloads.root_url)
+        except GitFailed as error:
+            _log.warning("%s %s: git: %s", request.method, request.url.path, error)
+            return ApiError(500, "").answer(forge.payloads.root_url)
         except Moved as moved:
             body = f'<a href="{moved.location}">Moved Permanently</a>.\n\n'
             html = {"content-type": "text/html; charset=utf-8", "location": moved.location}

@@ -78,7 +78,7 @@ class Deliveries:
         await asyncio.sleep(event.due - asyncio.get_running_loop().time())
         try:
             body = json.dumps(await event.build(), indent=2, ensure_ascii=False)
-        except (GitFailed, OSError) as error:  # the repository is gone already
+        except (GitFailed, OSError, LookupError) as error:  # the repository is gone already
             _log.warning("%s event dropped: %s", event.name, error)
             return
         for hook in event.hooks:
@@ -92,14 +92,14 @@ class Deliveries:
             return
         form = hook.content_type == "form"
         body = urlencode({"payload": payload}).encode() if form else payload
-        request = httpx.Request("POST", hook.url, headers=headers_of(hook, event, payload), content=body)
         try:
+            request = httpx.Request("POST", hook.url, headers=headers_of(hook, event, payload), content=body)
             async with asyncio.timeout(self._timeout):
                 await self._check_host(hook.url)
                 response = await client.send(request, stream=True)
                 await response.aclose()
             _log.info("hook %d: %s delivered, %d", hook.id, event, response.status_code)
-        except (httpx.HTTPError, TimeoutError, OSError, HostRefused) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError, HostRefused) as error:
             _log.warning("hook %d: %s not delivered: %s", hook.id, event, type(error).__name__)
         if current := self._store.hooks.get(hook.id):
             self._store.hooks.put(replace(current, updated=now()))

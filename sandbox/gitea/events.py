@@ -36,9 +36,10 @@ class Update:
 
 def pushed(forge: Forge, repository: Repository, doer: Account, updates: Sequence[Update]) -> None:
     """Tell the hooks what moved: `create` before `push` for a new reference, `delete` alone for one that is gone."""
-    if not updates:
+    current = forge.store.repositories.get(repository.id)
+    if not updates or current is None:
         return
-    repository = forge.store.repositories.put(replace(repository, updated=now()))
+    repository = forge.store.repositories.put(replace(current, updated=now()))
     for update in updates:
         kind = "branch" if update.branch is not None else "tag"
         common: Json = {"ref": update.name, "ref_type": kind}

@@ -18,7 +18,11 @@ refuse() {{
 input=$(cat)
 [ "$SANDBOX_WRITABLE" = yes ] || refuse "User permission denied for writing."
 while read -r old new ref; do
-    case "$ref" in refs/heads/*) branch=${{ref#refs/heads/}} ;; *) continue ;; esac
+    case "$ref" in
+        refs/heads/*) branch=${{ref#refs/heads/}} ;;
+        refs/for/* | refs/pull/*) refuse "the Gitea stand-in does not cover pull requests" ;;
+        *) continue ;;
+    esac
     if [ "$new" = {_ZERO} ] && [ "$branch" = "$SANDBOX_DEFAULT_BRANCH" ]; then
         refuse "branch $branch is the default branch and cannot be deleted"
     fi

@@ -135,8 +135,12 @@ def _events(value: Any) -> list[str]:
 
 
 def _url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not match, a port that is none
+        valid = False
+    if not valid:
         raise Invalid("Invalid url")
     return url
 

@@ -51,6 +51,7 @@ class Git:
             "PATH": os.environ.get("PATH", os.defpath),
             "LC_ALL": "C",
             "HOME": str(self.hooks),
+            "GIT_LITERAL_PATHSPECS": "1",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_COUNT": str(len(settings)),
@@ -93,7 +94,7 @@ class Git:
 
 def has_branches(repository: Path) -> bool:
     """Whether a bare repository holds any branch, without a git process."""
-    if any(path.is_file() for path in (repository / "refs" / "heads").rglob("*")):
+    if any(path.suffix != ".lock" and path.is_file() for path in (repository / "refs" / "heads").rglob("*")):
         return True
     packed = repository / "packed-refs"
     return packed.is_file() and b" refs/heads/" in packed.read_bytes()

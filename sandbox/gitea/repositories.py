@@ -4,7 +4,7 @@ import re
 import shutil
 import uuid
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 from starlette.responses import Response
 
@@ -12,7 +12,7 @@ from sandbox.gitea import events
 from sandbox.gitea.answers import JsonAnswer, no_content
 from sandbox.gitea.call import Call, Endpoint, optional, required
 from sandbox.gitea.commit_writer import Change, Signature, write_commit
-from sandbox.gitea.errors import ApiError, Invalid, NotFound
+from sandbox.gitea.errors import ApiError, Invalid
 from sandbox.gitea.plumbing import has_branches
 from sandbox.gitea.store import Account, Repository, now
 
@@ -27,44 +27,51 @@ async def create_repository(call: Call, owner: Account) -> Response:
     name = _name(required(body, "name", "Name"))
     if store.repository(owner, name):
         raise ApiError(409, "The repository with the same name already exists.")
+    branch = optional(body, "default_branch", "") or "main"
+    description = optional(body, "description", "")
+    readme = f"# {name}\n\n{description}" if body.get("auto_init") is True else None
+    made = await _initialize(call, branch, readme)
+    if store.repository(owner, name):  # somebody was faster; from here on nothing waits
+        shutil.rmtree(made)
+        raise ApiError(409, "The repository with the same name already exists.")
     repository = Repository(
+        id=store.repositories.next_id(),
         owner=owner.id,
         name=name,
-        description=optional(body, "description", ""),
+        description=description,
         private=body.get("private") is True,
-        default_branch=optional(body, "default_branch", "") or "main",
-        id=store.repositories.next_id(),
+        default_branch=branch,
     )
     for former in store.repositories_of(owner):
         if name.lower() in former.former_names:
             store.repositories.put(replace(former, former_names=[n for n in former.former_names if n != name.lower()]))
     path = call.forge.tree.repository(owner, repository)
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True)
-    await call.forge.git.run(
-        path, "init", "--quiet", "--bare", "--template=", f"--initial-branch={repository.default_branch}"
-    )
+    path.parent.mkdir(exist_ok=True)
+    made.rename(path)
     store.repositories.put(repository)
-    if body.get("auto_init") is True:
-        await _write_readme(call, repository)
     events.repository_changed(call.forge, repository, call.user, "created")
     return JsonAnswer(call.forge.payloads.repository(repository, call.user), 201)
 
 
-async def _write_readme(call: Call, repository: Repository) -> None:
-    signature = Signature(call.user.name, call.user.email, now())
-    readme = Change("README.md", f"# {repository.name}\n\n{repository.description}".encode())
-    path = call.path(repository)
-    sha = await write_commit(
-        call.forge.git,
-        path,
-        parent=None,
-        changes=[readme],
-        author=signature,
-        committer=signature,
-        message="Initial commit",
-    )
-    await call.forge.git.run(path, "update-ref", f"refs/heads/{repository.default_branch}", sha)
+async def _initialize(call: Call, branch: str, readme: str | None) -> Path:
+    """A bare repository in a temporary place, with a first commit if there is a text for it."""
+    git, path = call.forge.git, call.forge.tree.temporary / f"new-{uuid.uuid4().hex}"
+    path.mkdir()
+    await git.run(path, "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}")
+    if readme is not None:
+        signature = Signature(call.user.name, call.user.email, now())
+        changes = [Change("README.md", readme.encode())]
+        sha = await write_commit(
+            git,
+            path,
+            parent=None,
+            changes=changes,
+            author=signature,
+            committer=signature,
+            message="Initial commit",
+        )
+        await git.run(path, "update-ref", f"refs/heads/{branch}", sha)
+    return path
 
 
 async def create_own(call: Call) -> Response:
@@ -157,14 +164,6 @@ async def delete_collaborator(call: Call) -> Response:
     return no_content()
 
 
-async def list_collaborators(call: Call) -> Response:
-    """GET /repos/{owner}/{repo}/collaborators."""
-    accounts = (call.forge.store.accounts.get(int(user)) for user in call.repository(level="push").collaborators)
-    present: list[Account] = [account for account in accounts if account]
-    show: Any = call.forge.payloads.account
-    return call.paged(present, lambda account: show(account, call.doer))
-
-
 def _collaborator(call: Call) -> Account:
     name = call.name("user")
     account = call.forge.store.account(name)
@@ -184,23 +183,12 @@ def _name(name: str) -> str:
     return name
 
 
-async def find_by_id(call: Call) -> Response:
-    """GET /repositories/{id}."""
-    number = call.name("id")
-    repository = call.forge.store.repositories.get(int(number)) if number.isdigit() else None
-    if repository is None or not call.may(repository).pull:
-        raise NotFound
-    return JsonAnswer(call.forge.payloads.repository(repository, call.doer))
-
-
 _REPO = "/repos/{owner}/{repo}"
 ENDPOINTS = (
     Endpoint("POST", "/user/repos", "user", create_own),
-    Endpoint("GET", "/repositories/{id}", "repository", find_by_id),
     Endpoint("GET", _REPO, "repository", get_repository),
     Endpoint("PATCH", _REPO, "repository", patch_repository),
     Endpoint("DELETE", _REPO, "repository", delete_repository),
-    Endpoint("GET", f"{_REPO}/collaborators", "repository", list_collaborators),
     Endpoint("PUT", f"{_REPO}/collaborators/{{user}}", "repository", put_collaborator),
     Endpoint("DELETE", f"{_REPO}/collaborators/{{user}}", "repository", delete_collaborator),
 )

@@ -173,8 +173,7 @@ class Exchange(Response):
             return
         updates = [events.Update(*line.split(" ", 2)) for line in self._receipt.read_text().splitlines()]
         self._receipt.unlink()
-        if repository := self._forge.store.repositories.get(self._access.repository.id):
-            events.pushed(self._forge, repository, self._access.user, updates)
+        events.pushed(self._forge, self._access.repository, self._access.user, updates)
 
 
 async def _read_head(stdout: asyncio.StreamReader) -> tuple[int, list[tuple[bytes, bytes]]]:

@@ -1,6 +1,8 @@
 """The process: its state, its secrets, what a token may do, and what it says of things it has not."""
 
+import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,29 @@ def test_state_survives_a_sigkill(tmp_path: Path, git: GitClient) -> None:
         assert [one["id"] for one in server.made("GET", "/orgs/kept/hooks", token=token)] == [1]
         again = server.made("POST", "/orgs/kept/repos", {"name": "next"}, token=token)
         assert again["id"] == 2
+
+
+def test_a_push_costs_what_it_is_told_to(tmp_path: Path, git: GitClient) -> None:
+    """A push and a commit by REST take the delay, as a real Gitea takes its time."""
+    with serving(tmp_path, "--push-delay", "400ms") as server:
+        token = server.token()
+        server.made("POST", "/orgs", {"username": "slow"}, token=token)
+        server.made("POST", "/orgs/slow/repos", {"name": "code", "auto_init": True}, token=token)
+        url = f"http://x:{token}@127.0.0.1:{server.port}/slow/code.git"
+        git.run("clone", "--quiet", url, "w")
+        git.commit(git.home / "w", "change", file="1\n")
+        git.run("push", "--quiet", "origin", "main", cwd=git.home / "w")
+        server.made("POST", "/repos/slow/code/contents", {"files": [], "message": "none"}, token=token)
+        took = dict(re.findall(r"POST (\S+) 20\d (\d+) ms", server.log))
+        assert int(took["/slow/code.git/git-receive-pack"]) >= 400
+        assert int(took["/api/v1/repos/slow/code/contents"]) >= 400
+
+
+def test_two_who_make_one_repository(prepared: Server) -> None:
+    """At the same time: one makes it, the others are told that it is there."""
+    with ThreadPoolExecutor(8) as pool:
+        made = pool.map(lambda _: prepared.call("POST", "/orgs/team/repos", {"name": "once"}).status_code, range(8))
+    assert sorted(made) == [201] + [409] * 7
 
 
 def test_it_stops_at_once(tmp_path: Path) -> None:
@@ -87,6 +112,7 @@ def test_scopes(prepared: Server, scopes: list[str], method: str, path: str, sta
     ("method", "path", "names"),
     [
         pytest.param("GET", "/repos/team/code/pulls", "GET /api/v1/repos/team/code/pulls", id="a call of Gitea's"),
+        pytest.param("GET", "/orgs", "GET /api/v1/orgs", id="another method of a call that is there"),
         pytest.param("GET", "/teams/1", "GET /api/v1/teams/1", id="another part of Gitea"),
         pytest.param("GET", "/repos/team/code/archive/main.tar.gz", "archives", id="a call that is half there"),
         pytest.param("GET", "/user?sudo=somebody", "sudo", id="an option that would be ignored"),

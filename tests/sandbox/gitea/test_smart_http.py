@@ -123,6 +123,15 @@ def test_a_push_outlives_its_client(server: Server, token: str, git: GitClient) 
     pytest.fail("the branch did not move")
 
 
+def test_a_pull_request_by_push_is_not_covered(server: Server, token: str, git: GitClient) -> None:
+    """Gitea makes one from a push to `refs/for`: here it must not look as if it had."""
+    url = repository(server, token, "agit")
+    refused = git.try_run("push", "origin", "HEAD:refs/for/main/topic", cwd=clone(git, url))
+    assert refused.returncode == 1
+    assert "remote: error: the Gitea stand-in does not cover pull requests" in refused.stderr
+    assert "refs/for" not in git.run("ls-remote", url)
+
+
 def test_an_unknown_path_of_a_repository_is_not_served(server: Server, token: str) -> None:
     """The dumb protocol's files are not there."""
     answer = server.client.get(f"{server.url}/git/large.git/HEAD", headers={"Authorization": f"token {token}"})
