@@ -1,34 +1,57 @@
 """The settings that all three functions share. Nothing else reads the environment."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from shared.claims.names import URL_PATTERN
 from shared.errors import PermanentError
 
 
 def _base_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")) or "@" in value:
-        raise ValueError("must be an http:// or https:// URL without user and password")
+    try:
+        good = re.fullmatch(URL_PATTERN, value) and urlsplit(value).port != 0
+    except ValueError:  # a port that is no number; the message would quote it
+        good = False
+    if not good:
+        raise ValueError("must be an http:// or https:// URL with a host, and without user, password and query")
     return value.rstrip("/")
 
 
+def _token(value: SecretStr) -> SecretStr:
+    token = value.get_secret_value().strip()  # files and Secrets end with a newline more often than not
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("must be a token: printable ASCII without blanks")
+    return SecretStr(token)
+
+
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _same_as_url(settings: dict[str, Any]) -> str:
+    return str(settings["gitea_url"])
 
 
 class Settings(BaseSettings):
     """Read from `INFRAFORGE_*` once, in a function's `main.py`, and passed down.
 
-    `gitea_url` is the address that claims say and Git holds; `gitea_endpoint` is where this process connects.
+    `gitea_url` is the address that claims say and Git holds; `gitea_endpoint` is where this process connects. A
+    variable that is empty is one that is not set. Collections are JSON.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INFRAFORGE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="INFRAFORGE_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     gitea_url: BaseUrl = Field("http://gitea-http.gitea.svc:3000", description="Gitea as claims and Git name it.")
-    gitea_endpoint: BaseUrl = Field("", description="Where this process reaches that Gitea; default: gitea_url.")
-    gitea_token: SecretStr = Field(description="Token with write:organization, write:repository and read:user.")
+    gitea_endpoint: BaseUrl = Field(
+        default_factory=_same_as_url, description="Where this process reaches that Gitea; default: gitea_url."
+    )
+    gitea_token: Token = Field(description="Token with write:organization, write:repository and read:user.")
     kubeconfig: Path | None = Field(None, description="A kubeconfig file; default: the pod's service account.")
     cache_dir: Path = Field(Path("/var/cache/infraforge"), description="Where the bare Git caches live.")
     cluster_types: frozenset[str] = Field(frozenset(), description="The types this installation serves; empty: all.")
@@ -39,17 +62,8 @@ class Settings(BaseSettings):
     argocd_namespace: str = Field("argocd", description="Where ArgoCD looks for its objects.")
     author_name: str = Field("InfraForge", description="The author of commits.")
     author_email: str = Field("infraforge@localhost.localdomain", description="The author's address.")
-    body_limit: int = Field(2 * 1024 * 1024, description="The largest request body, in bytes.")
-    timeout: float = Field(20.0, description="Seconds that one request to a dependency may take.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _endpoint_defaults_to_url(cls, values: dict[str, object]) -> dict[str, object]:
-        return (
-            values
-            if values.get("gitea_endpoint")
-            else values | {"gitea_endpoint": values.get("gitea_url") or cls.model_fields["gitea_url"].default}
-        )
+    body_limit: int = Field(2 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
+    timeout: Seconds = Field(20.0, description="Seconds that one request to a dependency may take.")
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -58,11 +72,14 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             lines = [
-                f"INFRAFORGE_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}"
+                f"INFRAFORGE_{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}"
                 for one in error.errors(include_input=False, include_url=False)
+                if one["type"] != "default_factory_not_called"  # follows from another one
             ]
-        except SettingsError as error:  # a value that should be JSON and is not; the message names the field only
-            lines = [str(error)]
+        except SettingsError as error:
+            field = re.search(r'field "(\w+)"', str(error))
+            name = field[1].upper() if field else "*"
+            lines = [f'INFRAFORGE_{name}: must be JSON, such as ["a", "b"] for a list or {{"a": "b"}} for a map']
         raise PermanentError("; ".join(lines), reason="InvalidSettings")
 
     def serves(self, cluster_type: str) -> bool:

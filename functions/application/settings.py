@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from shared.argocd import ValueFiles
-from shared.settings import Settings
+from shared.settings import Seconds, Settings
 
 
 class ApplicationSettings(Settings):
@@ -23,4 +23,4 @@ class ApplicationSettings(Settings):
     registry_credentials_file: Path | None = Field(
         None, description="A docker config.json whose credentials are each used for their own host only."
     )
-    registry_timeout: float = Field(5.0, description="Seconds that one request to a registry may take.")
+    registry_timeout: Seconds = Field(5.0, description="Seconds that one request to a registry may take.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from shared.settings import BaseUrl, Settings
+from shared.settings import BaseUrl, Settings, Token
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,7 +14,7 @@ class BootstrapSettings(Settings):
 
     charts_dir: Path = Field(_ROOT / "charts", description="The embedded application charts, one folder each.")
     platform_charts_dir: Path = Field(_ROOT / "platform-charts", description="The embedded platform charts.")
-    argocd_token: SecretStr | None = Field(
+    argocd_token: Token | None = Field(
         None, description="A read-only Gitea token for ArgoCD; without it ArgoCD's credential is left alone."
     )
     chart_registries: tuple[str, ...] = Field(
@@ -24,4 +24,4 @@ class BootstrapSettings(Settings):
         None, description="This function's address as Gitea reaches it; without it no webhook is registered."
     )
     webhook_secret: SecretStr | None = Field(None, description="The secret that signs Gitea's deliveries.")
-    broker_url: str | None = Field(None, description="Where webhook deliveries go on as CloudEvents.")
+    broker_url: BaseUrl | None = Field(None, description="Where webhook deliveries go on as CloudEvents.")
