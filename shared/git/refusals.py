@@ -42,7 +42,7 @@ _LOST_RACE = (
 _REFUSED = ("hook declined", "denied", "denying", "prohibited", "protected", "not allowed")
 _OWN_DISK = ("No space left on device", "Disk quota exceeded", "Read-only file system")
 _NETWORK = re.compile(
-    r"unable to access|RPC failed|Could not resolve|Failed to connect"
+    r"unable to access 'http|RPC failed|Could not resolve|Failed to connect"
     r"|Connection (?:refused|reset|timed out)|expected flush|invalid server response|bad line length|protocol error"
     r"|not valid: is this a git repository|expected service, got|transfer closed"
 )

@@ -87,8 +87,10 @@ class Backend:
         """Make an empty repository with Gitea's settings, or with `config` instead."""
         path = self.path(name)
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", "--template=", str(path)], check=True)
-        for key, value in (GITEA_CONFIG if config is None else config).items():
-            subprocess.run(["git", "-C", str(path), "config", key, value], check=True)
+        with (path / "config").open("a") as settings:
+            for key, value in (GITEA_CONFIG if config is None else config).items():
+                section, _, name = key.partition(".")
+                settings.write(f"[{section}]\n\t{name} = {value}\n")
         return path
 
     def git(self, name: str, *arguments: str) -> str:
