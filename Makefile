@@ -27,8 +27,9 @@ setup: .venv/.installed
 demo: .venv/.installed
 	@$(BIN)/infraforge demo $(DEMO)
 
+# A file stays on one worker, so that the sandboxes of the end-to-end tests are started once.
 test: .venv/.installed
-	$(BIN)/pytest $(TESTS) -q -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest $(TESTS) -q -n $(WORKERS) --dist loadfile
 
 check: lint types imports generated test
 

@@ -8,13 +8,6 @@ import pytest
 from tests.e2e.command import DEPLOYMENTS, Infraforge
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one file on one worker, so that each sandbox is started once."""
-    for item in items:
-        if "e2e" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def infraforge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infraforge]:
     """The command for the shared sandbox, which is stopped in the end whatever happened."""
