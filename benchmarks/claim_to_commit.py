@@ -144,9 +144,8 @@ def _fill(there: Sandbox, applications: int, directory: Path) -> None:
     for number in range(applications):
         folder = work / "environments" / "nonprod" / f"load{number // 100}" / "applications" / f"app-{number % 100}"
         folder.mkdir(parents=True)
-        (folder / "values.yaml").write_text(
-            f"image:\n  repository: ghcr.io/acme/app-{number}\n  tag: v1.0.{number}\n  pullPolicy: IfNotPresent\nreplicas: 2\n"
-        )
+        image = f"  repository: ghcr.io/acme/app-{number}\n  tag: v1.0.{number}\n  pullPolicy: IfNotPresent\n"
+        (folder / "values.yaml").write_text(f"image:\n{image}replicas: 2\n")
     _commit(work, "Fill")
     shutil.rmtree(work)
 
@@ -174,7 +173,9 @@ def _example(path: str) -> Any:
 
 def _run(command: list[str], directory: Path | None = None) -> str:
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
-    return subprocess.run(command, cwd=directory, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    return subprocess.run(
+        command, cwd=directory, check=True, stdout=subprocess.PIPE, text=True, env=environment, timeout=120
+    ).stdout
 
 
 def table(figures: list[Figures]) -> str:

@@ -87,8 +87,8 @@ class FakeRegistry:
         self.outcomes = dict(outcomes or {})
         self.asked: list[str] = []
 
-    def __call__(self, references: Iterable[Reference]) -> dict[Reference, Resolution]:
-        return {reference: self._answer(reference) for reference in references}
+    def __call__(self, images: Iterable[Reference], *, fresh: bool) -> dict[Reference, Resolution]:
+        return {reference: self._answer(reference) for reference in images}
 
     def _answer(self, reference: Reference) -> Resolution:
         image = f"{reference.registry}/{reference.repository}:{reference.tag}"

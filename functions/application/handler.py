@@ -29,7 +29,8 @@ class ApplicationHandler:
     def converge(self, attempt: Attempt[ApplicationClaim]) -> None:
         """Write the claim onto the head of Git that was known before the claim was read for good."""
         environment = self._admission.admit(attempt.claim, APPLICATION)
-        resolve(attempt.claim, self._resolve_all)  # so that nobody waits for a slow registry while Git is locked
+        # Once before Git is locked, so that nobody waits there for a slow registry; then it is a matter of memory.
+        resolve(attempt.claim, self._resolve_all, fresh=True)
         with self._voltran.writing(environment.organization) as git:
             claim = attempt.reread()
             check_names(
@@ -39,7 +40,7 @@ class ApplicationHandler:
             )
             attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
             attempt.report.enter(IMAGES_RESOLVED)
-            images = resolve(claim, self._resolve_all)
+            images = resolve(claim, self._resolve_all, fresh=False)
             images.mark(attempt.report)
             attempt.report.enter(COMMITTED)
             change = self._change(git, claim, environment, images)
@@ -90,16 +91,9 @@ class ApplicationHandler:
         name = application.name
         hold = images.held.get(name)
         if hold is not None:
-            before = recorded or ApplicationRow(name=name)
-            return before.model_copy(
-                update={
-                    "state": "Held",
-                    "reason": hold.reason,
-                    "message": hold.message,
-                    "image": image_of(application),
-                    "digest": None,
-                }
-            )
+            before = (recorded or ApplicationRow(name=name)).model_dump()
+            now = {"state": "Held", "reason": hold.reason, "message": hold.message, "image": image_of(application)}
+            return ApplicationRow.model_validate(before | now | {"digest": None})
         doubt = images.unknown.get(name)
         folder = f"{desired.folder(environment)}/{name}"
         return ApplicationRow(

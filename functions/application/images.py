@@ -1,7 +1,8 @@
 """What the registries say about a claim's images, application by application."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from shared.claims import Application, ApplicationClaim, ApplicationRow
 from shared.conditions import IMAGES_RESOLVED
@@ -14,7 +15,12 @@ RESOLVE_AGAIN = "platform.infraforge.io/resolve-images"
 
 MAX_ANNOTATION = 256
 
-ResolveAll = Callable[[Iterable[Reference]], Mapping[Reference, Resolution]]
+
+class ResolveAll(Protocol):
+    """`shared.oci.Resolver.resolve_all`; `fresh` asks the registries, whatever was learned a moment ago."""
+
+    def __call__(self, images: Iterable[Reference], *, fresh: bool) -> Mapping[Reference, Resolution]:
+        """What became of each image."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +60,27 @@ def image_of(application: Application) -> str:
     return f"{application.image.repository}:{application.image.tag}"
 
 
-def resolve(claim: ApplicationClaim, resolve_all: ResolveAll) -> Images:
-    """Resolve what has to be: an image whose digest is recorded is asked for again only when its claim is annotated."""
+def resolve(claim: ApplicationClaim, resolve_all: ResolveAll, *, fresh: bool) -> Images:
+    """Resolve what has to be: an image whose digest is recorded is asked for again only when its claim is annotated.
+
+    Then `fresh` asks the registries themselves, and otherwise what they said a moment ago will do.
+    """
     images, wanted = Images(), {}
     again = asked_again(claim) != claim.status.imagesResolvedFor
     recorded = {row.name: row for row in claim.status.applications}
-    for application in claim.spec.applications:
+    for index, application in enumerate(claim.spec.applications):
         digest = _recorded_digest(recorded.get(application.name), application)
         if digest is not None:
             images.digests[application.name] = digest  # stands also where asking again brings no answer
             if not again:
                 continue
         try:
-            wanted[application.name] = parse(application.image.repository, application.image.tag)
+            wanted[application.name] = parse(
+                application.image.repository, application.image.tag, field=f"spec.applications[{index}].image"
+            )
         except InvalidClaim as error:
             images.held[application.name] = Hold("InvalidImage", str(error))
-    outcomes = resolve_all(list(wanted.values())) if wanted else {}
+    outcomes = resolve_all(list(wanted.values()), fresh=fresh and again) if wanted else {}
     for name, reference in wanted.items():
         _sort(images, name, outcomes[reference])
     return images

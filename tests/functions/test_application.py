@@ -296,14 +296,14 @@ def test_a_push_race_is_replayed(there: Platform, claim: dict[str, Any]) -> None
     raced = False
     ask = there.registry
 
-    def racing(references: Any) -> Any:
+    def racing(images: Any, *, fresh: bool) -> Any:
         nonlocal raced
         if there.kube.reads >= 2 and not raced:  # the second read of the claim comes after the head is known
             raced = True
             with stranger.transaction() as git:
                 git.commit({"root-apps/hello.txt": b"hello"}, "A stranger's commit")
                 git.push()
-        return ask(references)
+        return ask(images, fresh=fresh)
 
     platform = there
     stranger = Platform(there.server, there.cache / "stranger", organization=there.organization).repository(
