@@ -1,5 +1,6 @@
 """The application: Gitea's routes, one line a request, and what it answers where it has nothing."""
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -204,6 +205,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, watch)
+        except asyncio.CancelledError:  # the server stops; passed on, it would be logged with its whole trace
+            _log.info("%s %s not finished: the server stops", scope["method"], scope["path"])
         finally:
             elapsed = (time.perf_counter() - started) * 1000
             _log.info("%s %s %d %.0f ms", scope["method"], scope["path"], status, elapsed)

@@ -1,6 +1,8 @@
 """Git over HTTP beyond what the recordings hold: sizes, protocols, concurrency, a client that goes away."""
 
 import gzip
+import os
+import select
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -113,7 +115,9 @@ def test_a_push_outlives_its_client(server: Server, token: str, git: GitClient) 
     (hooks / "gate").write_text(f'#!/bin/sh\necho >"{entered}"\nread -r go <"{gate}"\n')
     (hooks / "gate").chmod(0o755)
     pushing = subprocess.Popen(["git", "push", "--quiet", "origin", "main"], cwd=work, env=git.environment)
-    entered.read_text()
+    reader = os.open(entered, os.O_RDWR)  # for both, so that opening waits for nobody
+    assert select.select([reader], [], [], 30)[0], "the hook did not run"
+    os.close(reader)
     pushing.kill()
     pushing.wait()
     gate.write_text("go\n")
