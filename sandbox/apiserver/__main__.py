@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import uvicorn
@@ -22,9 +23,18 @@ class _Server(uvicorn.Server):
     """A server that ends the open watches when it is told to stop, which else hold it up."""
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        super().handle_exit(sig, frame)
+        # Not the base class's: that one would raise the signal again after the clean end.
+        self.should_exit = True
         app: Any = self.config.app
         asyncio.get_running_loop().call_soon_threadsafe(app.state.close_watches)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Let running requests end, then cut idle connections: TLS clients that keep one do not answer a goodbye."""
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=1)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _manifests(path: Path) -> list[dict[str, Any]]:
     files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
-    documents = [document for file in files for document in yaml.load_all(file.read_bytes(), yaml.CSafeLoader)]  # noqa: S506 - safe
+    documents = [document for file in files for document in yaml.load_all(file.read_bytes(), yaml.CSafeLoader)]
     return [document for document in documents if document and document.get("kind") == "CustomResourceDefinition"]
 
 

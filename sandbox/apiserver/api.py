@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from sandbox.apiserver import errors, patches
+from sandbox.apiserver import errors, patches, protobuf
 from sandbox.apiserver.builtin import META
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.listing import list_page
@@ -119,14 +119,8 @@ class Api:
     async def _delete_all(self, request: Request, target: Target) -> Response:
         wishes = await self._delete_options(request)
         matches = self._matcher(request, target.resource)
-        page = list_page(
-            self._storage,
-            target.resource.qualified,
-            target.namespace,
-            matches,
-            number(request.query_params, "limit"),
-            "",
-        )
+        limit = number(request.query_params, "limit")
+        page = list_page(self._storage, target.resource.qualified, target.namespace, matches, limit=limit)
         options = Options(manager="", dry_run=_dry(request, wishes))
         gone: list[Entry] = []
         for entry in page.entries:
@@ -134,7 +128,7 @@ class Api:
             one = Target(target.resource, metadata.get("namespace", ""), metadata["name"])
             gone.append(self._cluster.delete(one, {}, options) or entry)
         revision = {"resourceVersion": str(self._storage.revision)}
-        return _response(self._renderer(request, target.resource, plural=True).list(gone, revision))
+        return _response(self._renderer(request, target.resource, plural=True).collection(gone, revision))
 
     def _list(self, request: Request, target: Target) -> Response:
         query, resource = request.query_params, target.resource
@@ -143,10 +137,10 @@ class Api:
             resource.qualified,
             target.namespace,
             self._matcher(request, resource),
-            number(query, "limit"),
-            query.get("continue", ""),
+            limit=number(query, "limit"),
+            token=query.get("continue", ""),
         )
-        return _response(self._renderer(request, resource, plural=True).list(page.entries, page.metadata))
+        return _response(self._renderer(request, resource, plural=True).collection(page.entries, page.metadata))
 
     def _watch(self, request: Request, target: Target) -> Response:
         query = request.query_params
@@ -175,12 +169,16 @@ class Api:
 
     async def _body(self, request: Request, resource: Resource) -> tuple[Any, list[str]]:
         kind = request.headers.get("content-type", _JSON).partition(";")[0].strip()
+        if kind == protobuf.MEDIA_TYPE and not resource.custom:
+            return protobuf.decode(await request.body()), []
         if kind not in (_JSON, "application/yaml"):
             raise errors.unsupported_media_type([_JSON, "application/yaml"])
         return patches.decode(await request.body(), kind, resource.kind)
 
     async def _delete_options(self, request: Request) -> Json:
         body = await request.body()
+        if request.headers.get("content-type") == protobuf.MEDIA_TYPE:
+            return protobuf.decode(body)
         try:
             wishes = json.loads(body) if body.strip() else {}
         except ValueError as error:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.apiserver import builtin
-from sandbox.apiserver.crds import CLEANUP, CRDS, crd_hooks, resources_of
+from sandbox.apiserver.crds import CLEANUP, CRDS, crd_hooks, established, resources_of
 from sandbox.apiserver.objects import Objects, Options, Target
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.storage import Entry, Storage
@@ -52,7 +52,8 @@ class Cluster:
 
     def create(self, target: Target, body: Any, options: Options) -> Entry:
         """Create an object."""
-        return self._noticed(target, self._objects.create(target, body, options), options)
+        entry = self._noticed(target, self._objects.create(target, body, options), options)
+        return self._established(target, entry, options)
 
     def replace(self, target: Target, body: Any, options: Options) -> Entry:
         """Replace an object."""
@@ -61,7 +62,8 @@ class Cluster:
     def patch(self, target: Target, kind: str, patch: Any, options: Options) -> tuple[Entry, bool]:
         """Patch an object; return it and whether it was created."""
         entry, created = self._objects.patch(target, kind, patch, options)
-        return self._noticed(target, entry, options), created
+        entry = self._noticed(target, entry, options)
+        return (self._established(target, entry, options) if created else entry), created
 
     def delete(self, target: Target, preconditions: Json, options: Options) -> Entry | None:
         """Delete an object; return what finalizers keep of it. A namespace and a CRD take their content along."""
@@ -77,6 +79,13 @@ class Cluster:
         stored = self.storage.get(CRDS, ("", entry.object["metadata"].get("name", "")))
         if target.resource.qualified == CRDS and stored is entry and not options.dry_run:
             self._serve(entry.object)
+        return entry
+
+    def _established(self, target: Target, entry: Entry, options: Options) -> Entry:
+        if target.resource.qualified == CRDS and not options.dry_run:
+            named = Target(target.resource, "", entry.object["metadata"]["name"])
+            status = Options(manager="kube-apiserver", subresource="status")
+            self._objects.replace(named, established(entry.object), status)
         return entry
 
     def _serve(self, crd: Json) -> None:
@@ -112,9 +121,9 @@ class Cluster:
 
     def _drain_crd(self, crd: Json) -> None:
         name = crd["metadata"]["name"]
-        resource = next((r for r in self.registry if r.custom and r.qualified == name), None)
-        for key, _ in self.storage.entries(name) if resource else ():
-            self._objects.delete(Target(resource, *key), {}, Options(manager=""))
+        for resource in [r for r in self.registry if r.custom and r.qualified == name][:1]:
+            for key, _ in self.storage.entries(name):
+                self._objects.delete(Target(resource, *key), {}, Options(manager=""))
         self._finish_crd(name)
 
     def _finish_crd(self, name: str) -> None:

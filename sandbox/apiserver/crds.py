@@ -95,33 +95,27 @@ def _default(crd: Json) -> None:
     spec.setdefault("conversion", {"strategy": "None"})
 
 
-def _prepare(crd: Json, old: Json | None) -> None:
-    if old is not None and old["spec"] == crd["spec"]:
-        return
+def established(crd: Json) -> Json:
+    """Return the CustomResourceDefinition with the status that the server itself writes after a creation."""
     now = timestamp()
-    accepted = [
-        {
-            "type": "NamesAccepted",
-            "status": "True",
-            "lastTransitionTime": now,
-            "reason": "NoConflicts",
-            "message": "no conflicts found",
-        },
-        {
-            "type": "Established",
-            "status": "True",
-            "lastTransitionTime": now,
-            "reason": "InitialNamesAccepted",
-            "message": "the initial names have been accepted",
-        },
+    conditions = [
+        {"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message}
+        for kind, reason, message in (
+            ("NamesAccepted", "NoConflicts", "no conflicts found"),
+            ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        )
     ]
+    status = crd["status"] | {"conditions": conditions, "acceptedNames": crd["spec"]["names"]}
+    return {**crd, "status": status}
+
+
+def _prepare(crd: Json, old: Json | None) -> None:
+    status = crd.get("status") or {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}}
     versions = [version["name"] for version in crd["spec"].get("versions") or () if version.get("storage")]
-    stored = old["status"]["storedVersions"] if old else []
-    crd["status"] = {
-        "conditions": old["status"]["conditions"] if old else accepted,
-        "acceptedNames": crd["spec"]["names"],
-        "storedVersions": stored + [name for name in versions if name not in stored],
-    }
+    stored = status.get("storedVersions") or []
+    crd["status"] = status | {"storedVersions": stored + [name for name in versions if name not in stored]}
+    if old is not None and crd["spec"] != old["spec"]:
+        crd["status"]["acceptedNames"] = crd["spec"]["names"]
 
 
 def _deleting(crd: Json) -> Json:
@@ -207,7 +201,7 @@ def _structural(raw: Json, path: str) -> Iterator[Cause]:
     for junctor in ("allOf", "anyOf", "oneOf"):
         for index, part in enumerate(raw.get(junctor, ())):
             for key in (key for key in _VALUE_ONLY if key in part and not raw.get("x-kubernetes-int-or-string")):
-                text = f"Forbidden: must be empty to be structural"
+                text = "Forbidden: must be empty to be structural"
                 yield Cause("FieldValueForbidden", text, f"{path}.{junctor}[{index}].{key}")
     for name, child in raw.get("properties", {}).items():
         yield from _structural(child, f"{path}.properties[{name}]")

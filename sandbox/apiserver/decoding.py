@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def decode_object(
-    resource: Resource, body: Any, namespace: str, validation: str, warnings: list[str], again: Sequence[str] = ()
+    resource: Resource, body: Any, namespace: str, validation: str, warnings: list[str], *, again: Sequence[str] = ()
 ) -> Json:
     """Return `body` as an object of `resource`, pruned and defaulted in place.
 

@@ -20,7 +20,9 @@ class Page:
     metadata: Json
 
 
-def list_page(storage: Storage, resource: str, namespace: str, matches: Matcher | None, limit: int, token: str) -> Page:
+def list_page(
+    storage: Storage, resource: str, namespace: str, matches: Matcher | None, *, limit: int = 0, token: str = ""
+) -> Page:
     """Return the objects that match, or a page of them as they were when the first page was read.
 
     Raises 400 for a token that cannot be read and 410 for one that is older than the history.

@@ -88,7 +88,7 @@ def encode(owners: Owners) -> list[Json]:
     return entries
 
 
-def update(resource: Resource, old: Json, new: Json, owners: Owners, manager: Manager, now: str) -> Owners:
+def update(resource: Resource, old: Json, new: Json, owners: Owners, manager: Manager, *, now: str) -> Owners:
     """Return the owners after `manager` wrote `new` over `old` by create, replace or patch."""
     changes = field_sets.difference(resource.schema, _bare(old), _bare(new))
     taken = changes.added | changes.modified

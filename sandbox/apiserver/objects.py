@@ -72,7 +72,6 @@ class Objects:
 
     def create(self, target: Target, body: Any, options: Options) -> Entry:
         """Create an object from a decoded body."""
-        resource = target.resource
         value = self._decode(target, body, options)
         metadata = value["metadata"]
         for name in ("resourceVersion", "managedFields", *_SERVER_SET):
@@ -136,7 +135,7 @@ class Objects:
 
     def _decode(self, target: Target, body: Any, options: Options) -> Json:
         return decode_object(
-            target.resource, body, target.namespace, options.validation, options.warnings, options.duplicated
+            target.resource, body, target.namespace, options.validation, options.warnings, again=options.duplicated
         )
 
     def _live(self, target: Target) -> Entry:
@@ -151,7 +150,7 @@ class Objects:
         self._check_namespace(target)
         if owners is None:
             manager = Manager(options.manager, "Update", resource.group_version, "")
-            owners = managed_fields.update(resource, resource.skeleton, value, {}, manager, timestamp())
+            owners = managed_fields.update(resource, resource.skeleton, value, {}, manager, now=timestamp())
         if resource.stored:
             value["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp()}
         if resource.generation:
@@ -207,7 +206,7 @@ class Objects:
             manager = Manager(options.manager, "Update", resource.group_version, options.subresource)
             entries = sent if sent and not options.subresource else old["metadata"].get("managedFields", [])
             owners = {} if sent == [{}] else managed_fields.decode(entries)
-            owners = managed_fields.update(resource, old, value, owners, manager, timestamp())
+            owners = managed_fields.update(resource, old, value, owners, manager, now=timestamp())
         value["metadata"]["managedFields"] = managed_fields.encode(owners)
         hook.prepare(value, old)
         self._check(target, value, old)
@@ -242,9 +241,10 @@ class Objects:
             raise errors.modified(target.resource, target.name)
         if metadata.get("uid") not in (None, live.object["metadata"]["uid"]):
             raise errors.uid_changed(target.resource, target.name, metadata["uid"], live.object["metadata"]["uid"])
-        if metadata.get("name") != target.name:
+        name = metadata.get("name", "")
+        if name != target.name:
             raise errors.bad_request(
-                f"the name of the object ({metadata.get('name', '')}) does not match the name on the URL ({target.name})"
+                f"the name of the object ({name}) does not match the name on the URL ({target.name})"
             )
 
     def _check_namespace(self, target: Target) -> None:

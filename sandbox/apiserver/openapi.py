@@ -8,9 +8,10 @@ from typing import Any
 from sandbox.apiserver.builtin import META
 from sandbox.apiserver.rendering import dumps
 from sandbox.apiserver.resources import Registry, Resource
-from sandbox.apiserver.schema import REF
+from sandbox.apiserver.schema import REF, compile_type, ordered
 
 Json = dict[str, Any]
+_PROPS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
 _JSON_TYPES = ("application/json", "application/yaml")
 _V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _TEXTS = {
@@ -34,10 +35,19 @@ _TEXTS = {
     "timeoutSeconds": ("integer", "How long a list or watch may take."),
     "watch": ("boolean", "Watches for changes instead of listing."),
 }
-_LIST = (
-    "allowWatchBookmarks continue fieldSelector labelSelector limit resourceVersion resourceVersionMatch "
-    "sendInitialEvents shardSelector timeoutSeconds watch"
-).split()
+_LIST = [
+    "allowWatchBookmarks",
+    "continue",
+    "fieldSelector",
+    "labelSelector",
+    "limit",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "shardSelector",
+    "timeoutSeconds",
+    "watch",
+]
 _WRITE = ["dryRun", "fieldManager", "fieldValidation"]
 _DELETE = [
     "dryRun",
@@ -105,7 +115,9 @@ def _document(resources: list[Resource], types: dict[str, Json]) -> Json:
         pending |= set(_references(types[name])) - schemas.keys()
     custom = resources[0].custom
     info = {"title": "Kubernetes CRD Swagger" if custom else "Kubernetes", "version": "v0.1.0" if custom else "v1.36.0"}
-    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": dict(sorted(schemas.items()))}}
+    props = compile_type(_PROPS, types)
+    written = {name: ordered(props, schemas[name]) for name in sorted(schemas)}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": written}}
 
 
 def _schemas(resource: Resource) -> Json:
@@ -162,9 +174,9 @@ def _paths(resource: Resource) -> Json:
     paths: Json = {}
     if resource.namespaced:
         across = sorted([*_parameters(_LIST), pretty], key=lambda parameter: str(parameter["name"]))
-        listing = writer.list("ForAllNamespaces")
+        listing = writer.collection("ForAllNamespaces")
         paths[f"{root}/{resource.plural}"] = {"get": listing, "parameters": across}
-    collection = {"get": writer.list(""), "post": writer.write("create", "post")}
+    collection = {"get": writer.collection(""), "post": writer.write("create", "post")}
     if "deletecollection" in resource.verbs:
         collection["delete"] = writer.delete_all()
     paths[inside] = collection | {"parameters": [*common, pretty]}
@@ -198,7 +210,7 @@ class _Operations:
         self._name = f"{group}{resource.version.capitalize()}{{}}{resource.kind}"
         self._scope = scope
 
-    def list(self, suffix: str) -> Json:
+    def collection(self, suffix: str) -> Json:
         scope = "" if suffix else self._scope
         operation = f"list{self._name.format(scope)}{suffix}"
         parameters = [] if suffix else _parameters(_LIST)
@@ -219,7 +231,7 @@ class _Operations:
         operation = f"{verb}{self._name.format(self._scope)}{part}"
         text = f"{verb} {self._resource.kind}{part}"
         body = {"content": content, "required": True}
-        return self._operation(action, text, operation, _parameters(_WRITE), answer, body)
+        return self._operation(action, text, operation, _parameters(_WRITE), answer, body=body)
 
     def patch(self, part: str) -> Json:
         kinds = ["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"]
@@ -229,14 +241,14 @@ class _Operations:
         text = f"partially update {'status of ' if part else ''}the specified {self._resource.kind}"
         body = {"content": content, "required": True}
         answer = {"200": self._one("OK")}
-        return self._operation("patch", text, operation, _parameters([*_WRITE, "force"]), answer, body)
+        return self._operation("patch", text, operation, _parameters([*_WRITE, "force"]), answer, body=body)
 
     def delete(self) -> Json:
         answer = {"200": _answer("OK", f"{META}Status"), "202": _answer("Accepted", f"{META}Status")}
         body = {"content": {kind: {"schema": {"$ref": f"{REF}{META}DeleteOptions"}} for kind in _JSON_TYPES}}
         operation = f"delete{self._name.format(self._scope)}"
         text = f"delete {self._resource.kind}"
-        return self._operation("delete", text, operation, _parameters(_DELETE), answer, body)
+        return self._operation("delete", text, operation, _parameters(_DELETE), answer, body=body)
 
     def delete_all(self) -> Json:
         operation = f"delete{self._name.format('Collection' + self._scope)}"
@@ -248,7 +260,7 @@ class _Operations:
         return _answer(text, self._resource.type_name)
 
     def _operation(
-        self, action: str, text: str, name: str, parameters: "list[Json]", answers: Json, body: Json | None = None
+        self, action: str, text: str, name: str, parameters: list[Json], answers: Json, *, body: Json | None = None
     ) -> Json:
         resource = self._resource
         operation: Json = {"tags": [self._tag], "description": text, "operationId": name}
@@ -278,7 +290,8 @@ def _parameter(name: str, kind: str, text: str) -> Json:
 
 
 def _in_path(name: str, text: str) -> Json:
-    return _parameter(name, "string", text) | {"in": "path", "required": True}
+    schema = {"type": "string", "uniqueItems": True}
+    return {"name": name, "in": "path", "description": text, "required": True, "schema": schema}
 
 
 def _minimal_protobuf() -> bytes:

@@ -101,7 +101,7 @@ def _decode_yaml(body: bytes) -> Any:
         import yaml  # noqa: PLC0415 - kubectl sends JSON under the YAML type, so this is rare
 
     try:
-        return json.loads(json.dumps(yaml.load(body, yaml.CSafeLoader), default=str))  # noqa: S506 - a safe loader
+        return json.loads(json.dumps(yaml.load(body, yaml.CSafeLoader), default=str))
     except (yaml.YAMLError, ValueError) as error:
         raise bad_request(f"error decoding YAML: {error}") from error
 

@@ -57,7 +57,7 @@ class Renderer:
             return dumps(self._table([entry], {"resourceVersion": str(entry.revision)}))
         return self._line(entry) + b"\n"
 
-    def list(self, entries: list[Entry], metadata: Json) -> bytes:
+    def collection(self, entries: list[Entry], metadata: Json) -> bytes:
         """Return a list; `metadata` holds resourceVersion, and for a page continue and remainingItemCount."""
         if self.form == "Table":
             return dumps(self._table(entries, metadata))
@@ -96,7 +96,7 @@ class Renderer:
             return encoder(self.resource)(entry.object | {"apiVersion": self.resource.group_version})
         return entry.raw
 
-    def _table(self, entries: "list[Entry]", metadata: Json, *, columns: bool = True) -> Json:
+    def _table(self, entries: list[Entry], metadata: Json, *, columns: bool = True) -> Json:
         return {
             "kind": "Table",
             "apiVersion": "meta.k8s.io/v1",

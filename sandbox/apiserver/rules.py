@@ -6,9 +6,10 @@ Kubernetes types url, ip, cidr, quantity, semver and format. The cost of a rule 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import cel
@@ -22,9 +23,9 @@ _NATIVE = (
     "timestamp duration type dyn bool of none hasValue value orValue or optional getFullYear getMonth getDate "
     "getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds"
 )
-_RESERVED = frozenset(
-    "true false null in as break const continue else for function if import let loop package namespace return var "
-    "void while".split()
+_RESERVED = re.compile(
+    "true|false|null|in|as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|"
+    "while"
 )
 _ESCAPES = (("__", "__underscores__"), (".", "__dot__"), ("-", "__dash__"), ("/", "__slash__"))
 _PREFIXES = {
@@ -40,7 +41,7 @@ class RuleError(ValueError):
 
 
 def _is_sorted(items: list[Any]) -> bool:
-    return all(left <= right for left, right in zip(items, items[1:], strict=False))
+    return all(left <= right for left, right in pairwise(items))
 
 
 def _index_of(where: Any, what: Any) -> int:
@@ -58,8 +59,13 @@ def _find_all(text: str, pattern: str) -> list[str]:
     return [match.group() for match in re.finditer(pattern, text)]
 
 
-_KUBERNETES = {"isSorted": _is_sorted, "indexOf": _index_of, "find": _find, "findAll": _find_all}
-_KNOWN = {name.rpartition(".")[2] for name in STDLIB_FUNCTIONS} | set(_NATIVE.split()) | set(_KUBERNETES)
+_KUBERNETES: dict[str, Callable[..., Any]] = {
+    "isSorted": _is_sorted,
+    "indexOf": _index_of,
+    "find": _find,
+    "findAll": _find_all,
+}
+_KNOWN: set[str] = {name.rpartition(".")[2] for name in STDLIB_FUNCTIONS} | set(_NATIVE.split()) | set(_KUBERNETES)
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,8 @@ def compile_rules(schema: Schema, path: str, *, correlatable: bool = True) -> Ru
         rule = _compile(raw, f"{path}.x-kubernetes-validations[{index}]")
         if rule.transition and not correlatable:
             raise RuleError(
-                f"{path}.x-kubernetes-validations[{index}].rule: Invalid value: {json.dumps(rule.text)}: oldSelf cannot "
-                f"be used on the uncorrelatable portion of the schema within {path}"
+                f"{path}.x-kubernetes-validations[{index}].rule: Invalid value: {json.dumps(rule.text)}: oldSelf "
+                f"cannot be used on the uncorrelatable portion of the schema within {path}"
             )
         node.rules.append(rule)
     for name, child in schema.properties.items():
@@ -223,7 +229,7 @@ def _converted(schema: Schema, value: Any) -> Any:
 
 
 def _escaped(name: str) -> str:
-    if name in _RESERVED:
+    if _RESERVED.fullmatch(name):
         return f"__{name}__"
     if name.isidentifier() and "__" not in name:
         return name

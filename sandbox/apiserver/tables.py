@@ -15,6 +15,7 @@ def column_definitions(resource: Resource, metadata: Schema) -> list[Json]:
     """Return the table's head; `metadata` is the schema of ObjectMeta, whose descriptions two columns carry."""
     described = {name: child.raw.get("description", "") for name, child in metadata.properties.items()}
     columns = [Column("Name", "string", "", described["name"], "name"), *resource.columns]
+    columns = columns[1:] if _nameless(resource) else columns
     return [
         {
             "name": column.name,
@@ -30,7 +31,8 @@ def column_definitions(resource: Resource, metadata: Schema) -> list[Json]:
 def row(resource: Resource, value: Json, metadata: Schema, include: str) -> Json:
     """Return an object's row; `include` is None, Metadata or Object."""
     now = datetime.now(UTC)
-    cells = [value["metadata"]["name"], *(_cell(resource, column, value, now) for column in resource.columns)]
+    cells = [_cell(resource, column, value, now) for column in resource.columns]
+    cells = cells if _nameless(resource) else [value["metadata"]["name"], *cells]
     shown: Json | None = partial(value, metadata) if include == "Metadata" else value
     return {"cells": cells, "object": None if include == "None" else shown}
 
@@ -39,6 +41,11 @@ def partial(value: Json, metadata: Schema) -> Json:
     """Return the PartialObjectMetadata of an object."""
     head = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
     return head | {"metadata": ordered(metadata, value["metadata"])}
+
+
+def _nameless(resource: Resource) -> bool:
+    """Tell whether the table has a column for the name elsewhere."""
+    return any(column.path == ".metadata.name" for column in resource.columns)
 
 
 def _cell(resource: Resource, column: Column, value: Json, now: datetime) -> Any:

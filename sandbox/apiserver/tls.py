@@ -46,10 +46,11 @@ def write_kubeconfig(path: Path, server: str, authority: Path, token: str) -> No
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)
+    """Write a file that only its owner may read; a reader sees the old text or the new."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)
 
 
 def _make(files: Certificates) -> None:
