@@ -9,17 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 import typer
 from rich.table import Table
 
 from cli import progress
-from cli.exits import DEGRADED, NOT_RUNNING, Failure
+from cli.exits import DEGRADED, NOT_RUNNING, USAGE, Failure
 from cli.output import Output, complain, print_json, stderr, stdout
 from cli.parameters import DataDirOption, OutputOption, open_line, running_sandbox, sandbox_at
-from sandbox.supervisor.credentials import Credentials
+from sandbox.supervisor.credentials import OF_ARGOCD, OF_FUNCTIONS
 from sandbox.supervisor.description import describe
-from sandbox.supervisor.errors import OptionsDiffer, SandboxError
+from sandbox.supervisor.errors import OptionsDiffer, SandboxError, TokenMissing
 from sandbox.supervisor.options import Options
 from sandbox.supervisor.sandbox import Sandbox
 from sandbox.supervisor.startup import Report
@@ -78,8 +79,8 @@ def up(
     sandbox = sandbox_at(data_dir)
     options = Options(
         kubeconfig=str(kubeconfig.absolute()) if kubeconfig else None,
-        gitea_url=gitea_url.rstrip("/") if gitea_url else None,
-        registry=registry.rstrip("/") if registry else None,
+        gitea_url=_address(gitea_url, "--gitea-url"),
+        registry=_address(registry, "--registry"),
         event_source=event_source,
         gitea_push_delay=gitea_push_delay,
         resync_interval=resync_interval,
@@ -104,10 +105,13 @@ def up(
 def start(sandbox: Sandbox, options: Options, report: Report, tokens: dict[str, str] | None = None) -> bool:
     """Bring the sandbox up and tell what went wrong, if anything, as a `Failure`; True when something was started."""
     try:
-        sandbox.directory.create()
-        for name, value in (tokens or {}).items():
-            Credentials(sandbox.directory.credentials).keep(name, value)
-        return sandbox.up(options, report)
+        return sandbox.up(options, report, tokens)
+    except TokenMissing as error:
+        raise Failure(
+            f"{error} with the scopes write:organization, write:repository and read:user: "
+            "put it into INFRAFORGE_GITEA_TOKEN, or into a file for --gitea-token-file",
+            USAGE,
+        ) from error
     except OptionsDiffer as error:
         raise Failure(str(error)) from error
     except (SandboxError, InfraForgeError) as error:
@@ -206,16 +210,20 @@ def _tokens(gitea_url: str | None, gitea_file: Path | None, argocd_file: Path | 
             raise typer.BadParameter("a token file goes with --gitea-url", param_hint="--gitea-token-file")
         return {}
     found = {
-        "gitea-token": _secret(gitea_file, "INFRAFORGE_GITEA_TOKEN"),
-        "argocd-token": _secret(argocd_file, "INFRAFORGE_ARGOCD_TOKEN"),
+        OF_FUNCTIONS: _secret(gitea_file, "INFRAFORGE_GITEA_TOKEN"),
+        OF_ARGOCD: _secret(argocd_file, "INFRAFORGE_ARGOCD_TOKEN"),
     }
-    if not found["gitea-token"]:
-        raise typer.BadParameter(
-            "it needs a token with the scopes write:organization, write:repository and read:user, in "
-            "INFRAFORGE_GITEA_TOKEN or --gitea-token-file",
-            param_hint="--gitea-url",
-        )
     return {name: value for name, value in found.items() if value}
+
+
+def _address(url: str | None, option: str) -> str | None:
+    """The URL without its last slash; one with a credential in it is refused, because it is written down."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise typer.BadParameter("it must be http(s)://HOST[:PORT][/PATH], without credentials", param_hint=option)
+    return url.rstrip("/")
 
 
 def _secret(file: Path | None, variable: str) -> str:

@@ -3,7 +3,7 @@
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from sandbox.supervisor.credentials import Credentials
+from sandbox.supervisor.credentials import OF_ARGOCD, OF_FUNCTIONS, Credentials
 from sandbox.supervisor.errors import TokenRefused
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def ensure_tokens(endpoint: str, credentials: Credentials) -> None:
     with httpx.Client(base_url=f"{endpoint}/api/v1", timeout=10, trust_env=False) as http:
         if credentials.argocd_token and _works(http, credentials.gitea_token):
             return
-        for name, scopes in (("gitea-token", FUNCTION_SCOPES), ("argocd-token", READER_SCOPES)):
+        for name, scopes in ((OF_FUNCTIONS, FUNCTION_SCOPES), (OF_ARGOCD, READER_SCOPES)):
             answer = http.post(
                 f"/users/{ADMINISTRATOR}/tokens",
                 auth=(ADMINISTRATOR, password),

@@ -166,12 +166,17 @@ class Blueprint:
         }
         if name != "bootstrap":
             return shared
-        return shared | {
-            "INFRAFORGE_ARGOCD_TOKEN": self.credentials.argocd_token or "",
-            "INFRAFORGE_WEBHOOK_SECRET": self.credentials.webhook_secret or "",
-            "INFRAFORGE_WEBHOOK_URL": self.url(name),
-            "INFRAFORGE_BROKER_URL": self.url(BROKER),
-        }
+        argocd_token = self.credentials.argocd_token
+        reader = {"INFRAFORGE_ARGOCD_TOKEN": argocd_token} if argocd_token else {}
+        return (
+            shared
+            | reader
+            | {
+                "INFRAFORGE_WEBHOOK_SECRET": self.credentials.webhook_secret or "",
+                "INFRAFORGE_WEBHOOK_URL": self.url(name),
+                "INFRAFORGE_BROKER_URL": self.url(BROKER),
+            }
+        )
 
     def _module(self, name: str) -> tuple[str, ...]:
         where = ("--host", HOST, "--port", str(self.ports.get(name, 0)))

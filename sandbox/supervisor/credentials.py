@@ -7,6 +7,9 @@ from typing import Final
 
 from sandbox.supervisor.directory import write_private
 
+OF_FUNCTIONS: Final = "gitea-token"
+OF_ARGOCD: Final = "argocd-token"
+
 _ADMINISTRATOR: Final = "gitea-admin-password"
 _HOOK: Final = "webhook-secret"
 
@@ -36,16 +39,21 @@ class Credentials:
     @property
     def gitea_token(self) -> str | None:
         """The functions' token, once it was minted or handed in."""
-        return self._read("gitea-token")
+        return self._read(OF_FUNCTIONS)
 
     @property
     def argocd_token(self) -> str | None:
         """The read-only token for ArgoCD, once it was minted or handed in."""
-        return self._read("argocd-token")
+        return self._read(OF_ARGOCD)
 
     def keep(self, name: str, value: str) -> None:
-        """Write a token down under `name` (`gitea-token`, `argocd-token`)."""
+        """Write a token down under its name, OF_FUNCTIONS or OF_ARGOCD."""
         write_private(self.folder / name, value + "\n")
+
+    def forget_tokens(self) -> None:
+        """Forget the tokens: they belong to one Gitea, and are never shown to another."""
+        for name in (OF_FUNCTIONS, OF_ARGOCD):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _read(self, name: str) -> str | None:
         try:

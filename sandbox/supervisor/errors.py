@@ -25,5 +25,9 @@ class StartFailed(SandboxError):
     """A component did not come up; the message names it and ends in what it logged last."""
 
 
+class TokenMissing(SandboxError):
+    """A Gitea that is not the sandbox's own needs a token that only its user can give."""
+
+
 class TokenRefused(SandboxError):
     """Gitea did not give a token."""

@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import yaml
@@ -25,9 +25,10 @@ from sandbox.supervisor.components import (
     Component,
     command,
 )
+from sandbox.supervisor.credentials import Credentials
 from sandbox.supervisor.directory import DataDirectory, write_private
 from sandbox.supervisor.environment import base
-from sandbox.supervisor.errors import OptionsDiffer, StartFailed
+from sandbox.supervisor.errors import OptionsDiffer, StartFailed, TokenMissing
 from sandbox.supervisor.logs import tail
 from sandbox.supervisor.options import Options, Record
 from sandbox.supervisor.process import Process, identify, spawn
@@ -66,18 +67,19 @@ class Sandbox:
         record = Record.load(self.directory)
         return Blueprint(self.directory, record.options, record.ports)
 
-    def up(self, options: Options, report: Report) -> bool:
+    def up(self, options: Options, report: Report, tokens: Mapping[str, str] | None = None) -> bool:
         """Start what does not run yet and wait until everything serves; False when all of it ran already.
 
-        What this call started is stopped again when it fails. Raises `OptionsDiffer`, `StartFailed`,
-        any other `SandboxError`, and for a real cluster what `shared.kube` raises.
+        `tokens` are those of a Gitea that is not the sandbox's own, by the names they are kept under. What
+        this call started is stopped again when it fails. Raises `SandboxError`, `OptionsDiffer` among them when all of
+        it is fine but asked for otherwise, and for a real cluster what `shared.kube` raises.
         """
         self.directory.create()
         with self.directory.locked():
             running = self._running()
             if running and Record.load(self.directory).options != options:
                 raise OptionsDiffer("the sandbox runs with other options: stop it first (infraforge down)")
-            blueprint, reserved = self._prepare(options, running)
+            blueprint, reserved = self._prepare(options, running, tokens or {})
             running = self._running()
             try:
                 self._start(blueprint, running, reserved, report)
@@ -138,9 +140,12 @@ class Sandbox:
         processes = {name: Process.load(self.directory.pid(name)) for name in ALL}
         return {name for name, process in processes.items() if process is not None and process.alive}
 
-    def _prepare(self, options: Options, running: set[str]) -> tuple[Blueprint, dict[str, int]]:
+    def _prepare(
+        self, options: Options, running: set[str], tokens: Mapping[str, str]
+    ) -> tuple[Blueprint, dict[str, int]]:
         """Choose the ports of what does not run, and write the record and the components' configuration."""
-        record = replace(Record.load(self.directory), options=options)
+        record = Record.load(self.directory)
+        self._take_tokens(record.options, options, tokens)
         names = [component.name for component in Blueprint(self.directory, options, {}).components()]
         missing = [name for name in names if name not in running]
         held = {name: ports.reserve(record.ports[name]) for name in missing if name in record.ports}
@@ -150,18 +155,27 @@ class Sandbox:
                 if descriptor is not None:
                     os.close(descriptor)
             self._end(set(ALL), lambda _name, _event: None)
-            return self._prepare(options, set())
+            return self._prepare(options, set(), tokens)
         chosen, reserved = dict(record.ports), {}
         for name in missing:
             descriptor = held.get(name)
             if descriptor is None:
                 chosen[name], descriptor = ports.reserve_any()
             reserved[name] = descriptor
-        replace(record, ports=chosen).save(self.directory)
+        Record(options, chosen).save(self.directory)
         blueprint = Blueprint(self.directory, options, chosen)
         if missing:
             self._configure(blueprint)
         return blueprint, reserved
+
+    def _take_tokens(self, before: Options, options: Options, tokens: Mapping[str, str]) -> None:
+        credentials = Credentials(self.directory.credentials)
+        if before.gitea_url != options.gitea_url:
+            credentials.forget_tokens()
+        for name, value in tokens.items():
+            credentials.keep(name, value)
+        if options.gitea_url and credentials.gitea_token is None:
+            raise TokenMissing(f"{options.gitea_url} needs a token")
 
     def _configure(self, blueprint: Blueprint) -> None:
         blueprint.credentials.ensure()

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from cli.voltran import Voltran
 from tests.e2e.command import DEPLOYMENTS, Infraforge, kubectl
 
@@ -83,6 +85,31 @@ def test_a_misspelt_field_is_named_and_the_others_are_applied(
 def test_no_event_is_left_over(infraforge: Infraforge, platform: Any) -> None:
     """Everything above was delivered: there is no dead letter."""
     assert infraforge.json("events list")["items"] == []
+
+
+def test_each_part_can_be_somebody_elses(platform: Any, tmp_path: Path) -> None:
+    """A second sandbox with the first one's cluster, Gitea and registry: its own are the broker and the functions."""
+    (tmp_path / "token").write_text(platform["gitea"]["token"])
+    parts = ["--kubeconfig", platform["kubeconfig"], "--gitea-url", platform["gitea"]["url"]]
+    parts += ["--registry", platform["registry"]["url"], "--event-source", "external"]
+    other = Infraforge(tmp_path / "other")
+    try:
+        described = other.json("up", "--detach", *parts, "--gitea-token-file", str(tmp_path / "token"))
+        states = {one["name"]: one["state"] for one in described["components"]}
+        external = {name for name, state in states.items() if state == "external"}
+        assert (described["state"], external) == ("running", {"apiserver", "gitea", "registry", "source"})
+        assert {part: described[part] for part in ("kubeconfig", "gitea", "registry")} == {
+            part: platform[part] for part in ("kubeconfig", "gitea", "registry")
+        }
+        for function in described["functions"].values():
+            assert httpx.get(f"{function['url']}/readyz").text == "kubernetes: ok\ngitea: ok\n"
+        other.run("down")
+        assert other.run("up", "--detach", *parts).returncode == 0, "the token was kept"
+        other.run("down")
+        elsewhere = other.run("up", "--detach", "--gitea-url", "https://gitea.example.com")
+        assert (elsewhere.returncode, "needs a token" in elsewhere.stderr) == (2, True), "and is for that Gitea only"
+    finally:
+        other.run("down")
 
 
 def test_logs_hold_no_credential(platform: Any) -> None:

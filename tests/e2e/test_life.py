@@ -12,7 +12,7 @@ import pytest
 
 from cli import exits
 from sandbox.supervisor.process import Process
-from tests.e2e.command import DEPLOYMENTS, Infraforge, kubectl
+from tests.e2e.command import Infraforge, kubectl
 
 NOTE = "{apiVersion: v1, kind: ConfigMap, metadata: {name: note, namespace: default}, data: {a: b}}"
 ADDRESSES = ("kubeconfig", "gitea", "broker", "registry", "functions")
@@ -169,17 +169,3 @@ def test_a_killed_foreground_leaves_nothing_that_down_does_not_end(mine: Infrafo
     assert mine.run("up", "--detach").returncode == exits.OK
     assert len(mine.json("down")["stopped"]) == 8
     assert mine.run("status").returncode == exits.NOT_RUNNING
-
-
-def test_the_demo_shows_everything_and_changes_nothing_the_second_time(tmp_path: Path) -> None:
-    infraforge = Infraforge(tmp_path / "demo")
-    first = infraforge.json("demo")
-    assert first["ready"]
-    assert first["voltran"]["newCommits"] == first["voltran"]["commits"] > 0
-    assert len(first["claims"]) == len(list(DEPLOYMENTS.rglob("*.yaml")))
-    assert infraforge.run("status").returncode == exits.NOT_RUNNING
-    second = infraforge.run("demo")
-    assert second.returncode == exits.OK, second.stderr
-    assert "commits in voltran, none of them new:" in second.stdout
-    assert f"infraforge up --data-dir {infraforge.data_dir}" in second.stdout
-    assert infraforge.run("status").returncode == exits.NOT_RUNNING

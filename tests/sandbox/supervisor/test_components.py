@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.supervisor.components import FUNCTIONS, Blueprint, Component, command
+from sandbox.supervisor.credentials import OF_ARGOCD, OF_FUNCTIONS
 from sandbox.supervisor.directory import DataDirectory
 from sandbox.supervisor.options import Options
 from sandbox.supervisor.sandbox import ALL
@@ -20,8 +21,8 @@ def blueprint(tmp_path: Path) -> Blueprint:
     directory.create()
     made = Blueprint(directory, Options(), PORTS)
     made.credentials.ensure()
-    made.credentials.keep("gitea-token", "t0ken-of-the-functions")
-    made.credentials.keep("argocd-token", "t0ken-of-argocd")
+    made.credentials.keep(OF_FUNCTIONS, "t0ken-of-the-functions")
+    made.credentials.keep(OF_ARGOCD, "t0ken-of-argocd")
     return made
 
 
@@ -79,6 +80,12 @@ def test_only_bootstrap_gets_argocds_token_and_the_webhooks_secret(blueprint: Bl
     holders = [name for name in FUNCTIONS if "INFRAFORGE_ARGOCD_TOKEN" in named(blueprint, name).environment()]
     assert holders == ["bootstrap"]
     assert "INFRAFORGE_WEBHOOK_SECRET" not in named(blueprint, "application").environment()
+
+
+def test_without_a_token_for_argocd_bootstrap_gets_none(blueprint: Blueprint) -> None:
+    """An empty one would become ArgoCD's credential."""
+    blueprint.credentials.forget_tokens()
+    assert "INFRAFORGE_ARGOCD_TOKEN" not in named(blueprint, "bootstrap").environment()
 
 
 def test_functions_wait_for_the_cluster_and_for_their_token(blueprint: Blueprint) -> None:
