@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--admin-token-file", type=Path, help="bearer token of the admin (DATA_DIR/admin.token; made)")
     parser.add_argument("--namespaces", default="", help="names, comma-separated, created if absent")
     parser.add_argument("--crds", type=Path, action="append", default=[], help="file or directory of CRDs; repeatable")
-    parser.add_argument("--watch-history", type=int, default=4096, help="events kept per resource (%(default)s)")
+    parser.add_argument("--watch-history", type=int, default=2048, help="events kept per resource (%(default)s)")
     parser.add_argument("--log-requests", action="store_true", help="one line a request to stderr")
     return parser
 

@@ -23,6 +23,7 @@ from sandbox.apiserver.watching import Watch, Watches
 Json = dict[str, Any]
 _JSON = "application/json"
 _PATCHES = [patches.JSON_PATCH, patches.MERGE_PATCH]
+_LARGEST_BODY = 3 * 1024 * 1024
 _SHORTEST_WATCH = 1800
 
 
@@ -100,7 +101,7 @@ class Api:
             raise errors.unsupported_media_type(known)
         apply = kind == patches.APPLY_PATCH
         options = write_options(request.query_params, request.headers.get("user-agent", ""), subresource, apply=apply)
-        body, again = patches.decode(await request.body(), kind, resource.kind)
+        body, again = patches.decode(await _read(request), kind, resource.kind)
         if again and options.validation == "Strict":
             raise errors.StrictDecodingError(resource, [f'duplicate field "{path}"' for path in again], "")
         entry, created = self._cluster.patch(target, kind, body, options)
@@ -170,10 +171,10 @@ class Api:
     async def _body(self, request: Request, resource: Resource) -> tuple[Any, list[str]]:
         kind = request.headers.get("content-type", _JSON).partition(";")[0].strip()
         if kind == protobuf.MEDIA_TYPE and not resource.custom:
-            return protobuf.decode(await request.body()), []
+            return protobuf.decode(await _read(request)), []
         if kind not in (_JSON, "application/yaml"):
             raise errors.unsupported_media_type([_JSON, "application/yaml"])
-        return patches.decode(await request.body(), kind, resource.kind)
+        return patches.decode(await _read(request), kind, resource.kind)
 
     async def _delete_options(self, request: Request) -> Json:
         body = await request.body()
@@ -193,6 +194,13 @@ class Api:
             text = warning.replace("\\", "\\\\").replace('"', '\\"')
             response.headers.append("Warning", f'299 - "{text}"')
         return response
+
+
+async def _read(request: Request) -> bytes:
+    body = await request.body()
+    if len(body) > _LARGEST_BODY:
+        raise errors.too_large(_LARGEST_BODY)
+    return body
 
 
 def _dry(request: Request, wishes: Json) -> bool:

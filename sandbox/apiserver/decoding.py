@@ -29,10 +29,12 @@ def decode_object(
         raise StrictDecodingError(resource, problems, original)
     if validation == "Warn":
         warnings += problems
+    if not resource.custom:
+        value = _without_nulls(value)
+    _check_types(resource, value)
     value["metadata"] = _without_empty(value["metadata"])
     if not resource.custom:
-        value = {key: item for key, item in _without_nulls(value).items() if item not in ({}, []) or key == "metadata"}
-    _check_types(resource, value)
+        value = _without_empty(value) | {"metadata": value["metadata"]}
     apply_defaults(resource.schema, value)
     return value
 
@@ -116,5 +118,5 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _without_empty(metadata: Json) -> Json:
-    return {key: item for key, item in metadata.items() if item not in ({}, [], "")}
+def _without_empty(value: Json) -> Json:
+    return {key: item for key, item in value.items() if item not in ({}, [], "")}

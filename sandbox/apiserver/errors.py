@@ -177,6 +177,11 @@ def unsupported_media_type(accepted: list[str]) -> ApiError:
     )
 
 
+def too_large(limit: int) -> ApiError:
+    """413: the body is longer than the server reads."""
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
+
+
 def method_not_allowed() -> ApiError:
     """405: the resource does not have this verb."""
     return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {})

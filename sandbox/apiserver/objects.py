@@ -20,6 +20,7 @@ from sandbox.apiserver.timestamps import timestamp
 from sandbox.apiserver.validation import duplicates, validate
 
 Json = dict[str, Any]
+_LARGEST_OBJECT = 1536 * 1024
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _SERVER_SET = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 
@@ -55,11 +56,17 @@ class Target:
 
 
 def encoder(resource: Resource) -> Callable[[Json], bytes]:
-    """Return the function that writes an object of the resource as the real server does."""
-    if resource.custom:
-        return lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    schema = resource.schema
-    return lambda value: json.dumps(ordered(schema, value), separators=(",", ":"), ensure_ascii=False).encode()
+    """Return the function that writes an object of the resource as the real server does; too large a one is a 500."""
+
+    def encode(value: Json) -> bytes:
+        value = value if resource.custom else ordered(resource.schema, value)
+        text = json.dumps(value, sort_keys=resource.custom, separators=(",", ":"), ensure_ascii=False)
+        raw = text.encode()
+        if len(raw) > _LARGEST_OBJECT:
+            raise errors.ApiError(500, "", "etcdserver: request is too large")
+        return raw
+
+    return encode
 
 
 class Objects:
@@ -92,7 +99,7 @@ class Objects:
         if kind == patches.APPLY_PATCH:
             return self._apply(target, patch, options)
         live = self._live(target)
-        copy = json.loads(live.raw)
+        copy = json.loads(live.raw) | {"apiVersion": target.resource.group_version}
         if kind == patches.JSON_PATCH:
             value = patches.json_patch(copy, patch)
         elif kind == patches.STRATEGIC_PATCH:

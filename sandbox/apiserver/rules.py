@@ -12,10 +12,8 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-import cel
-from cel.stdlib import STDLIB_FUNCTIONS, add_stdlib_to_context
-
 from sandbox.apiserver.causes import Cause
+from sandbox.apiserver.cel_library import FUNCTIONS, Context, OptionalValue, add_functions, compile_expression
 from sandbox.apiserver.schema import Schema, same_item
 
 _NATIVE = (
@@ -65,7 +63,7 @@ _KUBERNETES: dict[str, Callable[..., Any]] = {
     "find": _find,
     "findAll": _find_all,
 }
-_KNOWN: set[str] = {name.rpartition(".")[2] for name in STDLIB_FUNCTIONS} | set(_NATIVE.split()) | set(_KUBERNETES)
+_KNOWN: set[str] = {name.rpartition(".")[2] for name in FUNCTIONS} | set(_NATIVE.split()) | set(_KUBERNETES)
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,8 @@ def compile_rules(schema: Schema, path: str, *, correlatable: bool = True) -> Ru
 
 def check(node: Rules, value: Any, old: Any = None, path: str = "") -> list[Cause]:
     """Run the rules; `old` is the stored value, or None on creation."""
-    context = cel.Context()
-    add_stdlib_to_context(context)
+    context = Context()
+    add_functions(context)
     for name, function in _KUBERNETES.items():
         context.add_function(name, function)
     return list(_check(context, node, value, old, path))
@@ -150,7 +148,7 @@ def _run(context: Any, node: Rules, value: Any, old: Any, path: str) -> Iterator
                 continue
             before = None if old is None else _converted(node.schema, old)
             if rule.optional_old:
-                before = cel.OptionalValue.none() if old is None else cel.OptionalValue.of(before)
+                before = OptionalValue.none() if old is None else OptionalValue.of(before)
             context.add_variable("oldSelf", before)
         elif old is not None and old == value:
             continue
@@ -200,7 +198,7 @@ def _program(text: str, path: str) -> Any:
     if not text.strip():
         raise RuleError(f"{path}: Required value: rule is not specified")
     try:
-        program = cel.compile(text)
+        program = compile_expression(text)
     except ValueError as error:
         raise RuleError(f"{path}: Invalid value: {json.dumps(text)}: compilation failed: {error}") from error
     unknown = [name for name in program.functions() if name.isidentifier() and name not in _KNOWN]

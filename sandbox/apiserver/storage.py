@@ -147,9 +147,11 @@ class Storage:
         return entries
 
     def _next(self, value: Json, encode: Callable[[Json], bytes]) -> Entry:
-        self.revision += 1
-        stamped = value | {"metadata": value["metadata"] | {"resourceVersion": str(self.revision)}}
-        return Entry(stamped, encode(stamped), self.revision)
+        revision = self.revision + 1
+        stamped = value | {"metadata": value["metadata"] | {"resourceVersion": str(revision)}}
+        entry = Entry(stamped, encode(stamped), revision)
+        self.revision = revision
+        return entry
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._database, self.revision)

@@ -105,8 +105,10 @@ async def _following(queue: asyncio.Queue[Event | None], watch: Watch) -> AsyncI
             continue
         while not queue.empty():
             events.append(queue.get_nowait())
-        yield [event for event in events if event is not None]
-        if None in events:
+        changes = [event for event in events if event is not None]
+        if changes:
+            yield changes
+        if len(changes) < len(events):
             return
 
 
