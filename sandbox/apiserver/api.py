@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -166,7 +167,7 @@ class Api:
 
     def _options(self, request: Request, subresource: str, again: list[str]) -> Options:
         options = write_options(request.query_params, request.headers.get("user-agent", ""), subresource)
-        return Options(**{**options.__dict__, "duplicated": tuple(again)})
+        return replace(options, duplicated=tuple(again))
 
     async def _body(self, request: Request, resource: Resource) -> tuple[Any, list[str]]:
         kind = request.headers.get("content-type", _JSON).partition(";")[0].strip()

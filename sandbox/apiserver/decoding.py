@@ -93,7 +93,9 @@ def _place(resource: Resource, value: Json, namespace: str) -> None:
     metadata = value.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise bad_request(f"json: cannot unmarshal into Go struct field {resource.kind}.metadata of type v1.ObjectMeta")
-    value["metadata"] = _without_nulls(metadata or {})
+    # managedFields are large and hold no nulls.
+    parts = (metadata or {}).items()
+    value["metadata"] = {k: v if k == "managedFields" else _without_nulls(v) for k, v in parts if v is not None}
     if not resource.namespaced:
         value["metadata"].pop("namespace", None)
     elif value["metadata"].setdefault("namespace", namespace) != namespace:

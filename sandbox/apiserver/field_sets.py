@@ -13,6 +13,7 @@ from sandbox.apiserver.schema import Schema
 Path = tuple[str, ...]
 Paths = set[Path]
 _ABSENT: Any = object()
+_written = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass
@@ -29,12 +30,12 @@ def element(schema: Schema | None, item: Any) -> str | None:
     if schema is None or schema.list_type == "atomic":
         return None
     if schema.list_type == "set":
-        return "v:" + json.dumps(item, separators=(",", ":"), ensure_ascii=False)
+        return "v:" + _written(item)
     keys = {}
     for name in sorted(schema.list_keys):
         default = schema.items.properties[name].raw.get("default") if schema.items else None
         keys[name] = item.get(name, default) if isinstance(item, dict) else None
-    return "k:" + json.dumps(keys, separators=(",", ":"), ensure_ascii=False)
+    return "k:" + _written(keys)
 
 
 def indexed(schema: Schema | None, items: list[Any]) -> dict[str, Any] | None:
@@ -114,9 +115,9 @@ def to_tree(paths: Paths) -> dict[str, Any]:
     root: dict[str, Any] = {}
     for path in sorted(paths):
         node = root
-        for key in path[:-1]:
+        for depth, key in enumerate(path[:-1], 1):
             child = node.setdefault(key, {})
-            if not child and path[: path.index(key) + 1] in paths:
+            if not child and path[:depth] in paths:
                 child["."] = {}
             node = child
         node.setdefault(path[-1], {})

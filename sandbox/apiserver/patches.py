@@ -61,11 +61,13 @@ def strategic_merge(schema: Schema | None, target: Any, patch: Any) -> Any:
         if key.startswith("$deleteFromPrimitiveList/"):
             name = key.partition("/")[2]
             result[name] = [item for item in result.get(name) or () if item not in value]
+        elif key.startswith("$"):
+            continue  # the order of elements, which says nothing about their values
         elif value is None:
             result.pop(key, None)
         elif isinstance(value, list) and child and child.raw.get("x-kubernetes-patch-strategy") == "merge":
             result[key] = _merged_list(child, result.get(key) or [], value)
-        elif not key.startswith("$"):
+        else:
             result[key] = strategic_merge(child, result.get(key), value)
     return result
 

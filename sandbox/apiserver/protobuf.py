@@ -16,103 +16,53 @@ MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\0"
 _VARINT, _BYTES = 0, 2
 
-# Of each field: its name and kind. A kind that ends in `*` repeats; one with a capital letter is a message.
-_MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
-    "Unknown": {1: ("type", "TypeMeta"), 2: ("raw", "raw"), 3: ("encoding", "string"), 4: ("contentType", "string")},
-    "TypeMeta": {1: ("apiVersion", "string"), 2: ("kind", "string")},
-    "Time": {1: ("seconds", "int"), 2: ("nanos", "int")},
-    "Entry": {1: ("key", "string"), 2: ("value", "string")},
-    "BytesEntry": {1: ("key", "string"), 2: ("value", "base64")},
-    "ObjectMeta": {
-        1: ("name", "string"),
-        2: ("generateName", "string"),
-        3: ("namespace", "string"),
-        4: ("selfLink", "string"),
-        5: ("uid", "string"),
-        6: ("resourceVersion", "string"),
-        7: ("generation", "int"),
-        8: ("creationTimestamp", "Time"),
-        9: ("deletionTimestamp", "Time"),
-        10: ("deletionGracePeriodSeconds", "int"),
-        11: ("labels", "Entry*"),
-        12: ("annotations", "Entry*"),
-        13: ("ownerReferences", "OwnerReference*"),
-        14: ("finalizers", "string*"),
-    },
-    "OwnerReference": {
-        1: ("kind", "string"),
-        3: ("name", "string"),
-        4: ("uid", "string"),
-        5: ("apiVersion", "string"),
-        6: ("controller", "bool"),
-        7: ("blockOwnerDeletion", "bool"),
-    },
-    "ConfigMap": {
-        1: ("metadata", "ObjectMeta"),
-        2: ("data", "Entry*"),
-        3: ("binaryData", "BytesEntry*"),
-        4: ("immutable", "bool"),
-    },
-    "Secret": {
-        1: ("metadata", "ObjectMeta"),
-        2: ("data", "BytesEntry*"),
-        3: ("type", "string"),
-        4: ("stringData", "Entry*"),
-        5: ("immutable", "bool"),
-    },
-    "Namespace": {1: ("metadata", "ObjectMeta"), 2: ("spec", "NamespaceSpec"), 3: ("status", "NamespaceStatus")},
-    "NamespaceSpec": {1: ("finalizers", "string*")},
-    "NamespaceStatus": {1: ("phase", "string")},
-    "ServiceAccount": {
-        1: ("metadata", "ObjectMeta"),
-        2: ("secrets", "ObjectReference*"),
-        3: ("imagePullSecrets", "LocalObjectReference*"),
-        4: ("automountServiceAccountToken", "bool"),
-    },
-    "ObjectReference": {
-        1: ("kind", "string"),
-        2: ("namespace", "string"),
-        3: ("name", "string"),
-        4: ("uid", "string"),
-        5: ("apiVersion", "string"),
-        6: ("resourceVersion", "string"),
-        7: ("fieldPath", "string"),
-    },
-    "LocalObjectReference": {1: ("name", "string")},
-    "SelfSubjectAccessReview": {
-        1: ("metadata", "ObjectMeta"),
-        2: ("spec", "SelfSubjectAccessReviewSpec"),
-        3: ("status", "SubjectAccessReviewStatus"),
-    },
-    "SelfSubjectAccessReviewSpec": {
-        1: ("resourceAttributes", "ResourceAttributes"),
-        2: ("nonResourceAttributes", "NonResourceAttributes"),
-    },
-    "SubjectAccessReviewStatus": {
-        1: ("allowed", "bool"),
-        2: ("reason", "string"),
-        3: ("evaluationError", "string"),
-        4: ("denied", "bool"),
-    },
-    "ResourceAttributes": {
-        1: ("namespace", "string"),
-        2: ("verb", "string"),
-        3: ("group", "string"),
-        4: ("version", "string"),
-        5: ("resource", "string"),
-        6: ("subresource", "string"),
-        7: ("name", "string"),
-    },
-    "NonResourceAttributes": {1: ("path", "string"), 2: ("verb", "string")},
-    "DeleteOptions": {
-        1: ("gracePeriodSeconds", "int"),
-        2: ("preconditions", "Preconditions"),
-        3: ("orphanDependents", "bool"),
-        4: ("propagationPolicy", "string"),
-        5: ("dryRun", "string*"),
-    },
-    "Preconditions": {1: ("uid", "string"), 2: ("resourceVersion", "string")},
-}
+# One message a line: its name, then of each field the number, the name and the kind. A kind that ends in `*` repeats,
+# one with a capital letter is a message.
+_TABLE = """
+Unknown: 1 type TypeMeta, 2 raw raw, 3 encoding string, 4 contentType string
+TypeMeta: 1 apiVersion string, 2 kind string
+Time: 1 seconds int, 2 nanos int
+Entry: 1 key string, 2 value string
+BytesEntry: 1 key string, 2 value base64
+ObjectMeta: 1 name string, 2 generateName string, 3 namespace string, 4 selfLink string, 5 uid string,
+    6 resourceVersion string, 7 generation int, 8 creationTimestamp Time, 9 deletionTimestamp Time,
+    10 deletionGracePeriodSeconds int, 11 labels Entry*, 12 annotations Entry*, 13 ownerReferences OwnerReference*,
+    14 finalizers string*
+OwnerReference: 1 kind string, 3 name string, 4 uid string, 5 apiVersion string, 6 controller bool,
+    7 blockOwnerDeletion bool
+ConfigMap: 1 metadata ObjectMeta, 2 data Entry*, 3 binaryData BytesEntry*, 4 immutable bool
+Secret: 1 metadata ObjectMeta, 2 data BytesEntry*, 3 type string, 4 stringData Entry*, 5 immutable bool
+Namespace: 1 metadata ObjectMeta, 2 spec NamespaceSpec, 3 status NamespaceStatus
+NamespaceSpec: 1 finalizers string*
+NamespaceStatus: 1 phase string
+ServiceAccount: 1 metadata ObjectMeta, 2 secrets ObjectReference*, 3 imagePullSecrets LocalObjectReference*,
+    4 automountServiceAccountToken bool
+ObjectReference: 1 kind string, 2 namespace string, 3 name string, 4 uid string, 5 apiVersion string,
+    6 resourceVersion string, 7 fieldPath string
+LocalObjectReference: 1 name string
+SelfSubjectAccessReview: 1 metadata ObjectMeta, 2 spec SelfSubjectAccessReviewSpec, 3 status SubjectAccessReviewStatus
+SelfSubjectAccessReviewSpec: 1 resourceAttributes ResourceAttributes, 2 nonResourceAttributes NonResourceAttributes
+SubjectAccessReviewStatus: 1 allowed bool, 2 reason string, 3 evaluationError string, 4 denied bool
+ResourceAttributes: 1 namespace string, 2 verb string, 3 group string, 4 version string, 5 resource string,
+    6 subresource string, 7 name string
+NonResourceAttributes: 1 path string, 2 verb string
+DeleteOptions: 1 gracePeriodSeconds int, 2 preconditions Preconditions, 3 orphanDependents bool,
+    4 propagationPolicy string, 5 dryRun string*
+Preconditions: 1 uid string, 2 resourceVersion string
+"""
+
+
+def _messages() -> dict[str, dict[int, tuple[str, str]]]:
+    """Read the table: message → field number → (name, kind)."""
+    messages = {}
+    for line in _TABLE.replace(",\n    ", ", ").strip().splitlines():
+        name, _, fields = line.partition(": ")
+        split = (field.split() for field in fields.split(", "))
+        messages[name] = {int(number): (field, kind) for number, field, kind in split}
+    return messages
+
+
+_MESSAGES = _messages()
 
 
 def decode(body: bytes) -> Json:

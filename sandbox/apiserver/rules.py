@@ -141,8 +141,11 @@ def _check(context: Any, node: Rules, value: Any, old: Any, path: str) -> Iterat
 
 
 def _run(context: Any, node: Rules, value: Any, old: Any, path: str) -> Iterator[Cause]:
-    context.add_variable("self", _converted(node.schema, value))
-    for rule in node.rules:
+    unchanged = old is not None and old == value
+    due = [rule for rule in node.rules if rule.transition or not unchanged]
+    if due:
+        context.add_variable("self", _converted(node.schema, value))
+    for rule in due:
         if rule.transition:
             if old is None and not rule.optional_old:
                 continue
@@ -150,8 +153,6 @@ def _run(context: Any, node: Rules, value: Any, old: Any, path: str) -> Iterator
             if rule.optional_old:
                 before = OptionalValue.none() if old is None else OptionalValue.of(before)
             context.add_variable("oldSelf", before)
-        elif old is not None and old == value:
-            continue
         yield from _verdict(context, rule, path)
 
 
