@@ -47,7 +47,7 @@ class Server:
                 user = self._user(request)
                 response = await self._route(request, path)
         except errors.ApiError as error:
-            response = Response(dumps(error.body()), error.code, media_type="application/json")
+            response = _refusal(error)
         if self._log:
             took = (time.perf_counter() - started) * 1000
             print(f"{user} {request.method} {request.url.path} {response.status_code} {took:.1f}ms", file=sys.stderr)
@@ -94,6 +94,15 @@ class Server:
         return None if found is None else Response(dumps(found), media_type="application/json")
 
 
+def _refusal(error: errors.ApiError) -> Response:
+    return Response(dumps(error.body()), error.code, media_type="application/json")
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """Answer what nobody foresaw as the real server does; Starlette also logs it with its traceback."""
+    return _refusal(errors.ApiError(500, "InternalError", f"Internal error occurred: {error}"))
+
+
 def _cached(request: Request, body: bytes, media_type: str) -> Response:
     tag = discovery.etag(body)
     headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "public"}
@@ -112,6 +121,7 @@ def create_app(cluster: Cluster, users: dict[str, str], *, log: bool = False) ->
         yield
         cluster.storage.close()
 
-    app = Starlette(routes=[Route("/{path:path}", server.answer, methods=_METHODS)], lifespan=lifespan)
+    routes = [Route("/{path:path}", server.answer, methods=_METHODS)]
+    app = Starlette(routes=routes, exception_handlers={Exception: _failed}, lifespan=lifespan)
     app.state.close_watches = server.api.watches.close
     return app

@@ -5,7 +5,6 @@ order of the Go structs.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -203,7 +202,7 @@ def _default_secret(secret: Json) -> None:
     for text in (secret.get("data") or {}).values():
         try:
             base64.b64decode(text or "", validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise bad_request(
                 'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'
             ) from error

@@ -111,7 +111,7 @@ def established(crd: Json) -> Json:
 
 def _prepare(crd: Json, old: Json | None) -> None:
     status = crd.get("status") or {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}}
-    versions = [version["name"] for version in crd["spec"].get("versions") or () if version.get("storage")]
+    versions = [version.get("name", "") for version in crd["spec"].get("versions") or () if version.get("storage")]
     stored = status.get("storedVersions") or []
     crd["status"] = status | {"storedVersions": stored + [name for name in versions if name not in stored]}
     if old is not None and crd["spec"] != old["spec"]:

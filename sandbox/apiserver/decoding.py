@@ -93,8 +93,8 @@ def _place(resource: Resource, value: Json, namespace: str) -> None:
     metadata = value.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise bad_request(f"json: cannot unmarshal into Go struct field {resource.kind}.metadata of type v1.ObjectMeta")
-    # managedFields are large and hold no nulls.
     parts = (metadata or {}).items()
+    # managedFields are large, and read with care elsewhere.
     value["metadata"] = {k: v if k == "managedFields" else _without_nulls(v) for k, v in parts if v is not None}
     if not resource.namespaced:
         value["metadata"].pop("namespace", None)
@@ -117,7 +117,7 @@ def _check_types(resource: Resource, value: Json) -> None:
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+    return [_without_nulls(item) for item in value if item is not None] if isinstance(value, list) else value
 
 
 def _without_empty(value: Json) -> Json:

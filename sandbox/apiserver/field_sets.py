@@ -130,7 +130,7 @@ def from_tree(tree: dict[str, Any], path: Path = ()) -> Paths:
     for key, child in tree.items():
         if key == ".":
             paths.add(path)
-        elif not child:
+        elif not child or not isinstance(child, dict):
             paths.add((*path, key))
         else:
             paths |= from_tree(child, (*path, key))

@@ -59,7 +59,7 @@ Owners = dict[Manager, Owned]
 def decode(entries: list[Json]) -> Owners:
     """Read `metadata.managedFields`."""
     owners: Owners = {}
-    for entry in entries:
+    for entry in filter(None, entries):
         operation, version = entry.get("operation", ""), entry.get("apiVersion", "")
         subresource = entry.get("subresource", "")
         manager = Manager(entry.get("manager", ""), operation, "" if operation == "Apply" else version, subresource)

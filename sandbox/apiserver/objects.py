@@ -269,7 +269,11 @@ class Objects:
         causes = check_metadata(resource, value) if resource.stored else []
         if old is not None:
             causes += check_new_finalizers(resource, value, old)
-        causes += _judge(resource, value, old, causes) if resource.custom else hook.validate(value, old)
+        if resource.custom:
+            causes += _judge(resource, value, old, causes)
+        else:
+            causes += validate(resource.schema, value, old)
+            causes += [] if causes else hook.validate(value, old)
         if causes:
             raise errors.invalid(named_kind(resource, value), target.name, causes)
 

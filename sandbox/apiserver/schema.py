@@ -48,20 +48,21 @@ class _Compiler:
         return schema
 
     def _named(self, name: str) -> Schema:
-        # A union of JSONSchemaProps and something scalar is, for an object's fields, a JSONSchemaProps.
-        for union in _UNION:
-            name = name.replace(union, "JSONSchemaProps")
         if name not in self.seen:
             self.seen[name] = Schema(self.types[name])
-            self._fill(self.seen[name], self.types[name])
-            if name.endswith("JSONSchemaProps"):
+            # A union of JSONSchemaProps and something else is, for an object's fields, a JSONSchemaProps.
+            union = next((union for union in _UNION if name.endswith(union)), "")
+            props = name.replace(union, "JSONSchemaProps") if union else name
+            self._fill(self.seen[name], self.types[props])
+            if union:
                 self.seen[name].type = ""
         return self.seen[name]
 
     def _fill(self, schema: Schema, raw: Json) -> None:
         schema.type = raw.get("type", "")
         schema.struct = self.struct and "properties" in raw
-        schema.nullable = bool(raw.get("nullable"))
+        # Go reads null as the empty value.
+        schema.nullable = self.struct or bool(raw.get("nullable"))
         schema.int_or_string = bool(raw.get("x-kubernetes-int-or-string"))
         schema.list_type = raw.get("x-kubernetes-list-type", "atomic")
         schema.list_keys = tuple(raw.get("x-kubernetes-list-map-keys", ()))

@@ -148,15 +148,13 @@ def _validate_junctors(raw: dict[str, Any], value: Any, path: str, causes: list[
 
 def _branch(raw: dict[str, Any], value: Any, path: str) -> list[Cause]:
     """Judge a value-only schema below allOf, anyOf, oneOf or not; such schemas are small, so compiled as met."""
-    properties = {name: _shallow(child) for name, child in raw.get("properties", {}).items()}
-    items = _shallow(raw["items"]) if "items" in raw else None
-    schema = Schema(raw, type=raw.get("type", ""), properties=properties, items=items)
-    return validate(schema, value, None, path)
+    return validate(_shallow(raw), value, None, path)
 
 
 def _shallow(raw: dict[str, Any]) -> Schema:
     properties = {name: _shallow(child) for name, child in raw.get("properties", {}).items()}
-    return Schema(raw, raw.get("type", ""), properties, items=_shallow(raw["items"]) if "items" in raw else None)
+    items = _shallow(raw["items"]) if isinstance(raw.get("items"), dict) else None
+    return Schema(raw, raw.get("type", ""), properties, items=items)
 
 
 def _has_type(schema: Schema, value: Any) -> bool:
