@@ -58,6 +58,57 @@ _EVENT_COLUMNS = (
 )
 
 
+_KINDS: tuple[Json, ...] = (
+    {"kind": "ConfigMap", "short_names": ("cm",), "columns": (Column("Data", "string"), _AGE)},
+    {
+        "kind": "Event",
+        "short_names": ("ev",),
+        "columns": _EVENT_COLUMNS,
+        "selectable": _EVENT_FIELDS,
+        "skeleton": _EVENT_EMPTY,
+    },
+    {
+        "kind": "Namespace",
+        "namespaced": False,
+        "short_names": ("ns",),
+        "status": True,
+        "verbs": ("create", "delete", "get", "list", "patch", "update", "watch"),
+        "columns": (Column("Status", "string", ".status.phase", "The status of the namespace"), _AGE),
+        "selectable": {"status.phase": ("status", "phase")},
+        "skeleton": {"spec": {}, "status": {}},
+    },
+    {
+        "kind": "Secret",
+        "columns": (Column("Type", "string", ".type"), Column("Data", "string"), _AGE),
+        "selectable": {"type": ("type",)},
+    },
+    {"kind": "ServiceAccount", "short_names": ("sa",), "columns": (Column("Secrets", "string"), _AGE)},
+    {
+        "group": "authorization.k8s.io",
+        "kind": "SelfSubjectAccessReview",
+        "type_name": _REVIEW,
+        "namespaced": False,
+        "verbs": ("create",),
+        "stored": False,
+        "status": True,
+        "skeleton": {"spec": {}, "status": {"allowed": False}},
+    },
+    {
+        "group": "apiextensions.k8s.io",
+        "kind": "CustomResourceDefinition",
+        "type_name": _CRD,
+        "namespaced": False,
+        "short_names": ("crd", "crds"),
+        "categories": ("api-extensions",),
+        "status": True,
+        "generation": True,
+        "columns": (Column("Created At", "date", ".metadata.creationTimestamp"),),
+        "skeleton": {"spec": {"group": "", "names": {"plural": "", "kind": ""}, "scope": "", "versions": None}},
+    },
+)
+"""The built-in kinds in discovery's order: what differs from a namespaced kind of the core group."""
+
+
 def load_types() -> dict[str, Json]:
     """Return the OpenAPI definitions of the built-in types by full name."""
     types: dict[str, Json] = json.loads(Path(__file__).with_name("kubernetes_types.json").read_bytes())
@@ -65,86 +116,22 @@ def load_types() -> dict[str, Json]:
 
 
 def registry(types: dict[str, Json]) -> Registry:
-    """Return a registry of the built-in kinds, in discovery's order."""
+    """Return a registry of the built-in kinds."""
+    return Registry([_resource(types, **kind) for kind in _KINDS])
 
-    def resource(group: str, kind: str, type_name: str, **more: Any) -> Resource:
-        plural = more.pop("plural", f"{kind.lower()}s")
-        return Resource(
-            group=group,
-            version="v1",
-            kind=kind,
-            plural=plural,
-            singular=kind.lower(),
-            list_kind=f"{kind}List",
-            schema=compile_type(type_name, types),
-            type_name=type_name,
-            openapi=types[type_name],
-            **({"namespaced": True} | more),
-        )
 
-    return Registry(
-        [
-            resource(
-                "", "ConfigMap", f"{_CORE}ConfigMap", short_names=("cm",), columns=(Column("Data", "string"), _AGE)
-            ),
-            resource(
-                "",
-                "Event",
-                f"{_CORE}Event",
-                short_names=("ev",),
-                columns=_EVENT_COLUMNS,
-                selectable=_EVENT_FIELDS,
-                skeleton=_EVENT_EMPTY,
-            ),
-            resource(
-                "",
-                "Namespace",
-                f"{_CORE}Namespace",
-                namespaced=False,
-                short_names=("ns",),
-                status=True,
-                verbs=("create", "delete", "get", "list", "patch", "update", "watch"),
-                columns=(Column("Status", "string", ".status.phase", "The status of the namespace"), _AGE),
-                selectable={"status.phase": ("status", "phase")},
-                skeleton={"spec": {}, "status": {}},
-            ),
-            resource(
-                "",
-                "Secret",
-                f"{_CORE}Secret",
-                columns=(Column("Type", "string", ".type"), Column("Data", "string"), _AGE),
-                selectable={"type": ("type",)},
-            ),
-            resource(
-                "",
-                "ServiceAccount",
-                f"{_CORE}ServiceAccount",
-                short_names=("sa",),
-                columns=(Column("Secrets", "string"), _AGE),
-            ),
-            resource(
-                "authorization.k8s.io",
-                "SelfSubjectAccessReview",
-                _REVIEW,
-                namespaced=False,
-                verbs=("create",),
-                stored=False,
-                status=True,
-                skeleton={"spec": {}, "status": {"allowed": False}},
-            ),
-            resource(
-                "apiextensions.k8s.io",
-                "CustomResourceDefinition",
-                _CRD,
-                namespaced=False,
-                short_names=("crd", "crds"),
-                categories=("api-extensions",),
-                status=True,
-                generation=True,
-                columns=(Column("Created At", "date", ".metadata.creationTimestamp"),),
-                skeleton={"spec": {"group": "", "names": {"plural": "", "kind": ""}, "scope": "", "versions": None}},
-            ),
-        ]
+def _resource(types: dict[str, Json], kind: str, **more: Any) -> Resource:
+    fields: Json = {"group": "", "namespaced": True, "type_name": f"{_CORE}{kind}"} | more
+    type_name = fields["type_name"]
+    return Resource(
+        version="v1",
+        kind=kind,
+        plural=f"{kind.lower()}s",
+        singular=kind.lower(),
+        list_kind=f"{kind}List",
+        schema=compile_type(type_name, types),
+        openapi=types[type_name],
+        **fields,
     )
 
 

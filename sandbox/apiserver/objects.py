@@ -121,8 +121,7 @@ class Objects:
             wanted = preconditions.get(key)
             if wanted is not None and wanted != metadata[key]:
                 raise errors.precondition(target.resource, target.name, label, wanted, metadata[key])
-        hook = self._hooks.get(target.resource.qualified, Hooks())
-        doomed = hook.deleting(live.object)
+        doomed = self._hook(target).deleting(live.object)
         if not _finalizers(target.resource, doomed):
             if not options.dry_run:
                 self._remove(target)
@@ -145,6 +144,9 @@ class Objects:
             target.resource, body, target.namespace, options.validation, options.warnings, again=options.duplicated
         )
 
+    def _hook(self, target: Target) -> Hooks:
+        return self._hooks.get(target.resource.qualified, Hooks())
+
     def _live(self, target: Target) -> Entry:
         live = self._storage.get(target.resource.qualified, target.key)
         if live is None:
@@ -152,7 +154,7 @@ class Objects:
         return live
 
     def _insert(self, target: Target, value: Json, owners: Owners | None, options: Options) -> Entry:
-        resource, hook = target.resource, self._hooks.get(target.resource.qualified, Hooks())
+        resource, hook = target.resource, self._hook(target)
         hook.defaults(value)
         self._check_namespace(target)
         if owners is None:
@@ -195,7 +197,7 @@ class Objects:
     def _update(
         self, target: Target, live: Entry, value: Json, options: Options, owners: Owners | None = None
     ) -> Entry:
-        resource, hook = target.resource, self._hooks.get(target.resource.qualified, Hooks())
+        resource, hook = target.resource, self._hook(target)
         old = live.object
         hook.defaults(value)
         sent = value["metadata"].pop("managedFields", None)
@@ -265,7 +267,6 @@ class Objects:
 
     def _check(self, target: Target, value: Json, old: Json | None) -> None:
         resource = target.resource
-        hook = self._hooks.get(resource.qualified, Hooks())
         causes = check_metadata(resource, value) if resource.stored else []
         if old is not None:
             causes += check_new_finalizers(resource, value, old)
@@ -273,12 +274,12 @@ class Objects:
             causes += _judge(resource, value, old, causes)
         else:
             causes += validate(resource.schema, value, old)
-            causes += [] if causes else hook.validate(value, old)
+            causes += [] if causes else self._hook(target).validate(value, old)
         if causes:
-            raise errors.invalid(named_kind(resource, value), target.name, causes)
+            raise errors.invalid(_claimed_kind(resource, value), target.name, causes)
 
 
-def named_kind(resource: Resource, value: Json) -> str:
+def _claimed_kind(resource: Resource, value: Json) -> str:
     """Return `Kind.group` with the kind that the object itself claims."""
     return replace(resource, kind=value.get("kind", resource.kind)).qualified_kind
 

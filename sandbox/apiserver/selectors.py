@@ -27,11 +27,6 @@ def matcher(resource: Resource, labels: str, fields: str) -> Matcher | None:
     return lambda item: all(test(item) for test in tests)
 
 
-def exact_name(fields: str) -> str:
-    """Return the name that a field selector pins down (`metadata.name=x`), or an empty string."""
-    return next((p.partition("=")[2].lstrip("=") for p in fields.split(",") if p.startswith("metadata.name=")), "")
-
-
 def _split(text: str) -> list[str]:
     return re.split(r",(?![^(]*\))", text)
 

@@ -4,7 +4,23 @@ import base64
 import ipaddress
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+_AUTHORITY = "infraforge-sandbox-ca"
+_LIFETIME = timedelta(days=3650)
+# Strict verifiers (Python 3.13 is one) want an authority to say that it may sign.
+_SIGNING = {"digital_signature": True, "key_cert_sign": True, "crl_sign": True} | dict.fromkeys(
+    (
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "encipher_only",
+        "decipher_only",
+    ),
+    False,
+)
 
 
 @dataclass(frozen=True)
@@ -54,43 +70,25 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _make(files: Certificates) -> None:
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415 - with the next line, only the first start pays
-
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography import x509  # noqa: PLC0415 - slow to import, and only the first start needs it
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - likewise
 
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
 
     def builder(subject: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, subject)])
-        issuer = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "infraforge-sandbox-ca")])
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(issuer)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=3650))
+        name, issuer = (
+            x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, text)]) for text in (subject, _AUTHORITY)
         )
+        dated = x509.CertificateBuilder().not_valid_before(now - timedelta(hours=1)).not_valid_after(now + _LIFETIME)
+        named = dated.subject_name(name).issuer_name(issuer)
+        return named.public_key(key).serial_number(x509.random_serial_number())
 
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=True,
-        crl_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     authority = (
-        builder("infraforge-sandbox-ca", authority_key.public_key())
+        builder(_AUTHORITY, authority_key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(x509.KeyUsage(**_SIGNING), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
