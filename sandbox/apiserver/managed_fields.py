@@ -59,7 +59,8 @@ Owners = dict[Manager, Owned]
 def decode(entries: list[Json]) -> Owners:
     """Read `metadata.managedFields`."""
     owners: Owners = {}
-    for entry in filter(None, entries):
+    for raw in filter(None, entries):
+        entry = {key: value for key, value in raw.items() if value is not None}
         operation, version = entry.get("operation", ""), entry.get("apiVersion", "")
         subresource = entry.get("subresource", "")
         manager = Manager(entry.get("manager", ""), operation, "" if operation == "Apply" else version, subresource)
