@@ -211,6 +211,7 @@ def test_apply_of_an_unknown_field(client: httpx.Client, namespace: str) -> None
 
     assert answer.status_code == 500
     assert answer.json()["message"].endswith(": .spec.bogus: field not declared in schema")
+    assert "reason" not in answer.json()
 
 
 def test_apply_to_built_in_kinds(client: httpx.Client, namespace: str) -> None:
