@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A Kubernetes API server for a laptop: CRDs, namespaces, Secrets, ConfigMaps, Events and "
         "ServiceAccounts over HTTPS. DATA_DIR/kubeconfig opens it.",
         epilog="Not covered (404): pods and other workloads, controllers, garbage collection by owner, RBAC, webhooks, "
-        "protobuf bodies, the scale subresource.",
+        "answers in protobuf, the scale subresource.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=6443, help="port to listen on (%(default)s)")
