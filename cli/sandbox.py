@@ -87,9 +87,9 @@ def up(
     )
     tokens = _tokens(gitea_url, gitea_token_file, argocd_token_file)
     with interruptible():
+        with progress.components(output, "Starting the sandbox") as report:
+            started = start(sandbox, options, report, tokens)
         try:
-            with progress.components(output, "Starting the sandbox") as report:
-                started = start(sandbox, options, report, tokens)
             _show(sandbox, output)
             if detach or not started:
                 return
@@ -246,12 +246,12 @@ def _watch(sandbox: Sandbox) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end us as Ctrl-C does."""
+    """Let SIGTERM and a closed terminal end us as Ctrl-C does, and Ctrl-C even where a shell has it ignored."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from cli import exits
 from sandbox.supervisor.process import Process
-from tests.e2e.command import Infraforge, kubectl
+from tests.e2e.command import Infraforge, kubectl, up_arguments
 
 NOTE = "{apiVersion: v1, kind: ConfigMap, metadata: {name: note, namespace: default}, data: {a: b}}"
 ADDRESSES = ("kubeconfig", "gitea", "broker", "registry", "functions")
@@ -150,6 +151,18 @@ def test_the_foreground_stops_what_it_started(mine: Infraforge, number: signal.S
     assert (child.returncode, problems) == (exits.OK, "")
     assert not gitea.alive
     assert mine.run("status").returncode == exits.NOT_RUNNING
+
+
+def test_an_interrupted_start_stops_what_it_started(mine: Infraforge) -> None:
+    mine.run("down")
+    line = mine.line("up", "--detach", *up_arguments())
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline().rstrip().endswith("ready"), "the first of them is up"
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=60)
+    assert child.returncode == exits.INTERRUPTED
+    assert mine.json("down")["stopped"] == []
 
 
 def test_the_foreground_ends_when_somebody_says_down(mine: Infraforge) -> None:
