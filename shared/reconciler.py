@@ -87,9 +87,10 @@ class Attempt(Generic[ClaimT]):
         if document is None:
             raise _Gone
         self.document = document
-        self.report = Report(self._kind.recorded_status(document), self._kind.steps)
+        recorded = self._kind.recorded_status(document)
+        self.report = Report(recorded, self._kind.steps)
         self.report.enter(VALID)
-        self.claim = self._kind.parse(document)
+        self.claim = self._kind.parse(document | {"status": recorded.model_dump(exclude_none=True)})
         return self.claim
 
 
@@ -142,17 +143,19 @@ class Reconciler(Generic[ClaimT]):
         return self._once(ref, event_id, last=True)
 
     def _resync(self, event: Event) -> Reply | None:
-        failure: TransientError | None = None
+        """Converge every claim of the kind; one that fails does not keep the others from their turn."""
+        failures: list[Exception] = []
         reply: Reply | None = None
         for document in self._kube.list(self._kind.resource):
             metadata = document["metadata"]
             ref = ClaimRef(self._kind.name, metadata["namespace"], metadata["name"])
             try:
                 reply = self.reconcile(ref, event.id) or reply
-            except TransientError as error:
-                failure = error
-        if failure is not None:
-            raise failure
+            except Exception as error:  # noqa: BLE001 - raised below, after the others
+                failures.append(error)
+        if failures:
+            ours = (error for error in failures if not isinstance(error, TransientError))
+            raise next(ours, failures[0])
         return reply
 
     def _once(self, ref: ClaimRef, event_id: str, *, last: bool) -> Reply | None:
