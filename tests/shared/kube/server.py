@@ -25,7 +25,12 @@ class Asked:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
-    body: Any
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        """The body's JSON; None when there is none."""
+        return json.loads(self.raw) if self.raw else None
 
 
 @dataclass
@@ -57,7 +62,7 @@ def serving(answers: Answers) -> Iterator[str]:
                     parts.path,
                     dict(parse_qsl(parts.query)),
                     {name.lower(): value for name, value in self.headers.items()},
-                    json.loads(body) if body else None,
+                    body,
                 )
             )
             status, content = answers.prepared.pop(0)
