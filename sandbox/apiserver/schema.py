@@ -87,7 +87,9 @@ def compile_type(name: str, types: dict[str, Json]) -> Schema:
 
 def compile_custom(raw: Json, metadata: Schema) -> Schema:
     """Compile a CRD's `openAPIV3Schema`; every custom resource has apiVersion, kind and `metadata` too."""
-    schema = _Compiler({}, struct=False).compile(raw)
+    # The envelope is checked before the schema is: a CRD may require it (ArgoCD's do) and no object lacks it.
+    required = [name for name in raw.get("required", []) if name not in {"apiVersion", "kind", "metadata"}]
+    schema = _Compiler({}, struct=False).compile({**raw, "required": required})
     text = Schema({"type": "string"}, type="string")
     schema.type = "object"
     schema.properties = {"apiVersion": text, "kind": text, **schema.properties, "metadata": metadata}
