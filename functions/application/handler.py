@@ -3,7 +3,7 @@
 from typing import Final
 
 from functions.application import desired
-from functions.application.images import Hold, Images, ResolveAll, asked_again, image_of, resolve
+from functions.application.images import INVALID_IMAGE, Hold, Images, ResolveAll, asked_again, image_of, resolve
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.claims import Application, ApplicationClaim, ApplicationRow, application_release
@@ -92,8 +92,10 @@ class ApplicationHandler:
         hold = images.held.get(name)
         if hold is not None:
             before = (recorded or ApplicationRow(name=name)).model_dump()
-            now = {"state": "Held", "reason": hold.reason, "message": hold.message, "image": image_of(application)}
-            return ApplicationRow.model_validate(before | now | {"digest": None})
+            # What is no image name may be a password: the message shows what can be shown of it.
+            image = None if hold.reason == INVALID_IMAGE else image_of(application)
+            now = {"state": "Held", "reason": hold.reason, "message": hold.message, "image": image, "digest": None}
+            return ApplicationRow.model_validate(before | now)
         doubt = images.unknown.get(name)
         folder = f"{desired.folder(environment)}/{name}"
         return ApplicationRow(

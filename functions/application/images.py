@@ -15,6 +15,9 @@ RESOLVE_AGAIN = "platform.infraforge.io/resolve-images"
 
 MAX_ANNOTATION = 256
 
+INVALID_IMAGE = "InvalidImage"
+"""The reason of an application whose image is not a name that a registry could be asked for."""
+
 
 class ResolveAll(Protocol):
     """`shared.oci.Resolver.resolve_all`; `fresh` asks the registries, whatever was learned a moment ago."""
@@ -79,7 +82,7 @@ def resolve(claim: ApplicationClaim, resolve_all: ResolveAll, *, fresh: bool) ->
                 application.image.repository, application.image.tag, field=f"spec.applications[{index}].image"
             )
         except InvalidClaim as error:
-            images.held[application.name] = Hold("InvalidImage", str(error))
+            images.held[application.name] = Hold(INVALID_IMAGE, str(error))
     outcomes = resolve_all(list(wanted.values()), fresh=fresh and again) if wanted else {}
     for name, reference in wanted.items():
         _sort(images, name, outcomes[reference])
