@@ -22,6 +22,8 @@ API_VERSION: Final = "argoproj.io/v1alpha1"
 BRANCH: Final = "main"
 IN_CLUSTER: Final = "https://kubernetes.default.svc"
 ROOT_PROJECT: Final = "infraforge-root"
+RESERVED_PROJECTS: Final = frozenset({ROOT_PROJECT, "default"})
+"""Projects that are no cluster type's: the root Applications' own, and ArgoCD's, which everybody else's may be in."""
 PART_OF: Final = {"app.kubernetes.io/part-of": "infraforge"}
 
 # ArgoCD shall not prune a set whose file is gone: removal is InfraForge's, in an order that keeps workloads safe.

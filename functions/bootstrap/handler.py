@@ -7,7 +7,7 @@ from functions.bootstrap import desired, webhook
 from functions.bootstrap.charts import Charts, publish
 from functions.bootstrap.settings import BootstrapSettings
 from shared import events
-from shared.argocd import Layout
+from shared.argocd import RESERVED_PROJECTS, Layout
 from shared.claims import BootstrapClaim, ChartsRevision, ClusterRow, ClusterSpec, RepositoryRow
 from shared.conditions import COMMITTED, NOT_TRACKED, VALID
 from shared.environments import BOOTSTRAPPED_PHASE
@@ -87,6 +87,13 @@ class BootstrapHandler:
                 "name that address, or install InfraForge with another one",
                 reason="GiteaNotAllowed",
             )
+        for index, cluster in enumerate(spec.clusters):
+            if cluster.type in RESERVED_PROJECTS:
+                raise InvalidClaim(
+                    f'spec.clusters[{index}].type: an AppProject "{cluster.type}" is there already and not a cluster '
+                    "type's: choose another name",
+                    reason="NameReserved",
+                )
 
     def _served(self, claim: BootstrapClaim) -> list[ClusterSpec]:
         return [cluster for cluster in claim.spec.clusters if self._settings.serves(cluster.type)]
@@ -97,6 +104,7 @@ class BootstrapHandler:
     def _write_structure(self, attempt: Attempt[BootstrapClaim], organization: str) -> Written:
         with self._voltran.writing(organization) as git:
             claim = attempt.reread()
+            self._check(claim)
             attempt.report.mark(VALID, "True", "Valid", "the claim is the platform's")
             attempt.report.enter(COMMITTED)
             files = desired.structure(self._served(claim), organization, self._layout)

@@ -3,9 +3,9 @@
 from functions.platform import desired
 from shared.admission import Admission
 from shared.argocd import Layout
-from shared.claims import PlatformClaim, Service, ServiceRow
+from shared.claims import PlatformClaim, Service, ServiceRow, service_release
 from shared.conditions import COMMITTED, NOT_TRACKED, VALID
-from shared.environments import Environment
+from shared.environments import Environment, check_names
 from shared.git import Transaction
 from shared.kinds import PLATFORM
 from shared.reconciler import Attempt
@@ -27,6 +27,8 @@ class PlatformHandler:
         environment = self._admission.admit(attempt.claim, PLATFORM)
         with self._voltran.writing(environment.organization) as git:
             claim = attempt.reread()
+            releases = [service_release(environment.name, one.name) for one in claim.spec.services]
+            check_names(environment, releases, "spec.services")
             attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
             attempt.report.enter(COMMITTED)
             change = self._change(git, claim, environment)
