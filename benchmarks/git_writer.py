@@ -194,10 +194,12 @@ class Bench:
         return done.stdout.decode().strip()
 
 
-def run(
-    sizes: list[int], rounds: int, slow_rounds: int, budget: float, push_delay: float
-) -> dict[int, dict[str, Summary]]:
-    """Size → method → summary. The sizes take turns, so that a slow minute of the machine hits all of them."""
+Results = Mapping[int, Mapping[str, Samples]]
+"""Size → method → its rounds."""
+
+
+def run(sizes: list[int], rounds: int, slow_rounds: int, budget: float, push_delay: float) -> Results:
+    """Measure; the sizes and methods take turns, so that a slow minute of the machine hits all of them."""
     deadline = time.monotonic() + budget
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "server"
@@ -209,38 +211,36 @@ def run(
                     bench.round(slow=number < slow_rounds)
                 if time.monotonic() > deadline:
                     break
-            return {
-                size: {method: samples.summary() for method, samples in bench.samples.items()}
-                for size, bench in benches.items()
-            }
+            return {size: bench.samples for size, bench in benches.items()}
 
 
-def ratios(results: Mapping[int, Mapping[str, Summary]]) -> dict[str, dict[str, float]]:
-    """How each method grows from the smallest to the largest size, and how many times as long as ours each takes."""
+def ratios(results: Results) -> dict[str, dict[str, float]]:
+    """How each method grows from the smallest to the largest size, and how many times as long as ours each takes.
+
+    Medians of the ratios within a round.
+    """
     smallest, largest = min(results), max(results)
 
-    def share(of: float, by: float) -> float:
-        return round(of / by, 2)
+    def share(of: Samples, by: Samples) -> float:
+        return round(statistics.median(a / b for a, b in zip(of.seconds, by.seconds, strict=False)), 2)
 
     found = {
         f"growth from {smallest} to {largest}": {
-            method: share(results[largest][method].median_seconds, results[smallest][method].median_seconds)
-            for method in METHODS
+            method: share(results[largest][method], results[smallest][method]) for method in METHODS
         }
     }
     for size, rows in results.items():
-        found[f"times ours (warm) at {size}"] = {
-            method: share(rows[method].median_seconds, rows[WARM].median_seconds) for method in METHODS
-        }
+        found[f"times ours (warm) at {size}"] = {method: share(rows[method], rows[WARM]) for method in METHODS}
     return found
 
 
-def table(results: Mapping[int, Mapping[str, Summary]], found: Mapping[str, Mapping[str, float]]) -> str:
+def table(results: Results, found: Mapping[str, Mapping[str, float]]) -> str:
     """The results for people."""
     head = ("applications", "method", "rounds", "median s", "p95 s", "requests", "fetched B", "objects", "sent B")
     lines = ["{:>12}  {:<20}{:>7}{:>10}{:>9}{:>10}{:>11}{:>9}{:>8}".format(*head)]
     for size, rows in results.items():
-        for method, row in rows.items():
+        for method, samples in rows.items():
+            row = samples.summary()
             lines.append(
                 f"{size:>12,}  {method:<20}{row.rounds:>7}{row.median_seconds:>10.3f}{row.p95_seconds:>9.3f}"
                 f"{row.requests:>10}{row.fetched_bytes:>11,}{row.fetched_objects:>9,}{row.sent_bytes:>8,}"
@@ -256,14 +256,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 10_000], help="applications in the repository")
     parser.add_argument("--rounds", type=int, default=20, help="of every method but the clone")
     parser.add_argument("--slow-rounds", type=int, default=5, help="of the clone")
-    parser.add_argument("--budget", type=float, default=75, help="seconds after which no round is begun")
+    parser.add_argument("--budget", type=float, default=65, help="seconds after which no round is begun")
     parser.add_argument("--push-delay", type=float, default=0, help="seconds that the server's hook takes")
     parser.add_argument("--output", choices=["table", "json"], default="table")
     options = parser.parse_args(arguments)
     results = run(options.sizes, options.rounds, options.slow_rounds, options.budget, options.push_delay)
     found = ratios(results)
     if options.output == "json":
-        plain = {str(size): {method: asdict(row) for method, row in rows.items()} for size, rows in results.items()}
+        plain = {
+            str(size): {method: asdict(samples.summary()) for method, samples in rows.items()}
+            for size, rows in results.items()
+        }
         print(json.dumps({"results": plain, "ratios": found}, indent=2))
     else:
         print(table(results, found))
