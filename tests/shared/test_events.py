@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cloudevents.http import from_http
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import events
@@ -151,6 +151,7 @@ def _only_an_event_or_invalid(headers: dict[str, str], body: bytes) -> None:
     assert (event.claim is not None) == (event.type in events.CLAIM_CHANGES)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.booleans(), st.dictionaries(_NAMES | _OTHER_NAMES, _JSON, max_size=8))
 def test_any_structured_event(complete: bool, attributes: dict[str, Any]) -> None:
     """Whatever stands where: an Event or InvalidEvent, and nothing else."""
@@ -158,6 +159,7 @@ def test_any_structured_event(complete: bool, attributes: dict[str, Any]) -> Non
     _only_an_event_or_invalid(STRUCTURED, body.encode())
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.booleans(), st.dictionaries(_HEADER_NAMES, _HEADER_VALUES, max_size=8), _CONTENT_TYPES, st.binary(max_size=20)
 )

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.history import PastCommit, Remembered, checksum, last_commit
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.dictionaries(st.text(), st.binary()), st.randoms())
 def test_a_checksum_knows_no_order(files: dict[str, bytes], random: Random) -> None:
     shuffled = list(files.items())
