@@ -19,6 +19,8 @@ from shared.errors import InfraForgeError, InvalidEvent, TransientError
 from shared.telemetry import Metrics
 
 MAX_ERROR_BODY: Final = 500
+DISCARD_LIMITS: Final = 8
+"""So many times the body limit is read and thrown away of a request that is too large."""
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Endpoint:
         except Unauthorized as error:
             return _refusal(401, error)
         except PayloadTooLarge as error:
+            _discard(request, DISCARD_LIMITS * self.body_limit)
             return _unread(_refusal(413, error))
         except Exception:  # the boundary: a fault of ours is logged once, here, with its trace
             log.exception("a fault of ours")
@@ -128,6 +131,14 @@ def _refusal(status: int, error: InfraForgeError, headers: Mapping[str, str] | N
 def _text(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     body = text.encode("utf-8", "replace")[: MAX_ERROR_BODY - 1].decode(errors="ignore") + "\n"
     return Response(body, status, dict(headers or {}), mimetype="text/plain")
+
+
+def _discard(request: Request, most: int) -> None:
+    """Read on in bounds, so that the sender hears the answer; a server that closes in its face is tried again."""
+    if "wsgi.input_terminated" in request.environ:  # otherwise nobody says where the body ends
+        stream = request.environ["wsgi.input"]
+        while most > 0 and (chunk := stream.read(min(most, 65536))):
+            most -= len(chunk)
 
 
 def _unread(response: Response) -> Response:
