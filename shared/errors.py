@@ -20,6 +20,7 @@ A client maps its library's exceptions to these in one place, with the cause cha
 at fault and what would mend it; it never carries a credential (see `without_credentials`).
 """
 
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 
@@ -87,6 +88,11 @@ class RegistryUnavailable(TransientError):
 
 
 def without_credentials(url: str) -> str:
-    """`url` as it may appear in a message: without userinfo, query and fragment."""
-    parts = urlsplit(url)
+    """`url` as it may appear in a message: without userinfo, query and fragment. Never raises."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    if not parts.netloc:
+        return re.split(r"[?#]", url.rpartition("@")[2])[0]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

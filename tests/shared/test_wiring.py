@@ -1,0 +1,66 @@
+"""What every function is made of, without a request to anybody."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from functions.application import main as application
+from functions.application.settings import ApplicationSettings
+from functions.bootstrap import main as bootstrap
+from functions.bootstrap.settings import BootstrapSettings
+from functions.platform import main as platform
+from functions.platform.settings import PlatformSettings
+from shared.errors import PermanentError
+from shared.settings import Settings
+from shared.wiring import Wiring
+from tests.shared.kube.server import kubeconfig
+
+NOBODY = "http://127.0.0.1:9"
+
+
+def given(folder: Path, **changes: Any) -> dict[str, Any]:
+    """Settings under which nobody can be reached."""
+    basic = {"gitea_token": SecretStr("t"), "gitea_endpoint": NOBODY, "cache_dir": folder / "cache"}
+    return basic | {"kubeconfig": kubeconfig(folder, NOBODY)} | changes
+
+
+def test_a_repository_has_one_writer_in_a_process(tmp_path: Path) -> None:
+    """Its lock and its cache are shared by every request; organizations do not share them."""
+    wiring = Wiring(Settings(**given(tmp_path)))
+    assert wiring.repository("o", "voltran") is wiring.repository("o", "voltran")
+    assert wiring.repository("o", "voltran") is not wiring.repository("o", "charts")
+    assert wiring.repository("o", "voltran") is not wiring.repository("p", "voltran")
+
+
+@pytest.mark.parametrize("organization", ["../o", "a/b", "", "a b"])
+def test_an_organization_that_would_leave_the_cache(tmp_path: Path, organization: str) -> None:
+    """The claim's schema and model refuse it before; this is the last door."""
+    with pytest.raises(ValueError, match="checked where a claim is read"):
+        Wiring(Settings(**given(tmp_path))).repository(organization, "voltran")
+
+
+def test_what_git_holds_names_no_endpoint(tmp_path: Path) -> None:
+    layout = Wiring(Settings(**given(tmp_path, argocd_namespace="gitops"))).layout()
+    assert layout.repository("o", "r") == "http://gitea-http.gitea.svc:3000/o/r.git"
+    assert layout.argocd_namespace == "gitops"
+
+
+def test_each_function_is_built_without_a_request(tmp_path: Path) -> None:
+    """Nobody is there to answer one."""
+    settings = given(tmp_path)
+    built = [
+        application.build(ApplicationSettings(**settings)),
+        bootstrap.build(BootstrapSettings(**settings)),
+        platform.build(PlatformSettings(**settings)),
+    ]
+    for endpoint in built:
+        assert set(endpoint.pings) == {"kubernetes", "gitea"}
+    assert [set(endpoint.routes) for endpoint in built] == [set(), {("POST", "/webhooks/gitea")}, set()]
+
+
+def test_an_image_without_charts_says_so(tmp_path: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    with pytest.raises(PermanentError, match="holds no Helm charts: the image is built wrong"):
+        bootstrap.build(BootstrapSettings(**given(tmp_path, charts_dir=tmp_path / "charts")))
