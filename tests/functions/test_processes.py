@@ -24,8 +24,6 @@ CONTROL = {"INFRAFORGE_GITEA_TOKEN": f"{CANARY}-token", "INFRAFORGE_BODY_LIMIT":
 PATIENCE = 30.0
 """Seconds that a start may take on a machine that does other things; it takes about one."""
 
-pytestmark = pytest.mark.xdist_group("processes")
-
 
 @dataclass
 class Function:
