@@ -39,8 +39,9 @@ def _console(*, stderr: bool) -> Console:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document, indented."""
+    """One JSON document, indented, at once: whoever reads the pipe waits for it while a command goes on running."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def print_json_line(document: Any) -> None:
