@@ -2,7 +2,17 @@
 
 from shared.claims.application import Application, ApplicationClaim, ApplicationSpec, Chart, Image
 from shared.claims.bootstrap import BootstrapClaim, BootstrapSpec, ClusterSpec, GiteaSpec
-from shared.claims.meta import API_VERSION, GROUP, VERSION, Claim, EnvironmentSpec, ObjectMeta
+from shared.claims.meta import (
+    API_VERSION,
+    CONFIRM_REMOVAL,
+    FINALIZER,
+    GROUP,
+    REMOVE_ENVIRONMENTS,
+    VERSION,
+    Claim,
+    EnvironmentSpec,
+    ObjectMeta,
+)
 from shared.claims.names import application_release, service_release
 from shared.claims.parse import KINDS, parse
 from shared.claims.parts import Destination
@@ -16,6 +26,7 @@ from shared.claims.status import (
     ClusterRow,
     Commit,
     Condition,
+    HistoryEntry,
     PlatformStatus,
     RepositoryRow,
     ServiceRow,
@@ -23,8 +34,11 @@ from shared.claims.status import (
 
 __all__ = [
     "API_VERSION",
+    "CONFIRM_REMOVAL",
+    "FINALIZER",
     "GROUP",
     "KINDS",
+    "REMOVE_ENVIRONMENTS",
     "VERSION",
     "Application",
     "ApplicationClaim",
@@ -45,6 +59,7 @@ __all__ = [
     "Destination",
     "EnvironmentSpec",
     "GiteaSpec",
+    "HistoryEntry",
     "Image",
     "ObjectMeta",
     "PlatformClaim",

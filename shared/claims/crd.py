@@ -52,6 +52,8 @@ class Kind:
     claim: type[Claim]
     short_names: tuple[str, ...]
     columns: tuple[_Schema, ...]
+    selectable: tuple[str, ...] = ()
+    """Fields that a list can be asked for by value; a server before Kubernetes 1.30 does not know of that."""
 
     @property
     def name(self) -> str:
@@ -98,10 +100,12 @@ _OF_PLATFORM = (
     _AGE,
 )
 
+_BY_ENVIRONMENT = (".spec.clusterType", ".spec.environment")
+
 KINDS: Final = (
-    Kind(ApplicationClaim, ("appclaim",), _OF_ENVIRONMENT),
+    Kind(ApplicationClaim, ("appclaim",), _OF_ENVIRONMENT, _BY_ENVIRONMENT),
     Kind(BootstrapClaim, ("bootclaim",), _OF_PLATFORM),
-    Kind(PlatformClaim, ("platclaim",), _OF_ENVIRONMENT),
+    Kind(PlatformClaim, ("platclaim",), _OF_ENVIRONMENT, _BY_ENVIRONMENT),
 )
 
 
@@ -121,6 +125,7 @@ def files() -> dict[str, bytes]:
 
 
 def _manifest(kind: Kind) -> dict[str, Any]:
+    selectable = {"selectableFields": [{"jsonPath": path} for path in kind.selectable]} if kind.selectable else {}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -142,6 +147,7 @@ def _manifest(kind: Kind) -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
+                    **selectable,
                     "additionalPrinterColumns": [dict(column) for column in kind.columns],
                     "schema": {"openAPIV3Schema": _root(kind.claim)},
                 }

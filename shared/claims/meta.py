@@ -13,6 +13,13 @@ GROUP: Final = "platform.infraforge.io"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = "platform.infraforge.io/v1alpha1"
 
+FINALIZER: Final = "platform.infraforge.io/cleanup"
+"""Keeps a claim until what it has in Git is gone; set before its first commit, and taken off last of all."""
+CONFIRM_REMOVAL: Final = "platform.infraforge.io/confirm-removal"
+"""The annotation that lets a held removal go on; its value is what `status.confirmation` names."""
+REMOVE_ENVIRONMENTS: Final = "platform.infraforge.io/remove-environments"
+"""The annotation of a BootstrapClaim that names orphaned environments to remove: `type/environment`, with commas."""
+
 STATUS: Final = "What InfraForge made of the spec. Only its functions write it."
 
 

@@ -31,3 +31,6 @@ def map_list(key: str) -> JsonDict:
 
 SET: Final[JsonDict] = {"x-kubernetes-list-type": "set"}
 """A list of different scalars."""
+
+ATOMIC: Final[JsonDict] = {"x-kubernetes-list-type": "atomic"}
+"""A list that is replaced as a whole."""

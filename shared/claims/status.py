@@ -11,9 +11,11 @@ from pydantic import BeforeValidator, Field
 
 from shared.claims.names import MAX_APPLICATIONS, MAX_CLUSTERS, MAX_ENVIRONMENTS, MAX_SERVICES, DnsLabel
 from shared.claims.parts import Destination, StatusModel
-from shared.claims.rules import SET, map_list
+from shared.claims.rules import ATOMIC, SET, map_list
 
 MAX_MESSAGE: Final = 1024
+MAX_HISTORY: Final = 10
+MAX_ORPHANS: Final = 100
 MAX_ROOT_APPS: Final = 2 * MAX_CLUSTERS
 """One of applications and one of platform services for each cluster type."""
 
@@ -30,6 +32,7 @@ Address = Annotated[str, Field(max_length=1024)]
 Sha = Annotated[str, Field(max_length=64, description="The commit's hash, in hexadecimal digits.")]
 Time = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
 Generation = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+Orphan = Annotated[str, Field(max_length=127)]
 RootApp = Annotated[str, Field(max_length=253)]
 RowState = Literal["Committed", "Held"]
 
@@ -56,6 +59,17 @@ class Commit(StatusModel):
 
     sha: Sha
     url: Address | None = Field(default=None, description="Where Gitea shows it.")
+
+
+class HistoryEntry(StatusModel):
+    """Something that happened to the claim's files and is over."""
+
+    time: Time = Field(description="When it was seen.")
+    reason: Reason = Field(description="Drifted: somebody else changed the files, and they were restored.")
+    message: Message = Field(description="What happened, for people.")
+    commit: Sha | None = Field(default=None, description="The commit that changed them; absent when it is not known.")
+    author: Annotated[str, Field(max_length=256)] | None = Field(default=None, description="Its author.")
+    restored: Sha | None = Field(default=None, description="The commit that restored them.")
 
 
 class ApplicationRow(StatusModel):
@@ -127,6 +141,13 @@ class ClaimStatus(StatusModel):
     checksum: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="The hash of everything that this claim has in voltran."
     )
+    confirmation: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None,
+        description="The value of the annotation confirm-removal that lets a held removal go on.",
+    )
+    history: Annotated[list[HistoryEntry], Field(max_length=MAX_HISTORY, json_schema_extra=ATOMIC)] = Field(
+        default=[], description="What happened to the claim's files, the newest first."
+    )
 
 
 class BootstrapStatus(ClaimStatus):
@@ -147,6 +168,9 @@ class BootstrapStatus(ClaimStatus):
         default=[], description="The cluster types and environments that claims may name."
     )
     webhook: Address | None = Field(default=None, description="Where Gitea reports pushes to.")
+    orphanedEnvironments: Annotated[list[Orphan], Field(max_length=MAX_ORPHANS, json_schema_extra=SET)] = Field(
+        default=[], description="Environments with files in voltran that no claim stands for, as type/environment."
+    )
 
 
 class ApplicationStatus(ClaimStatus):
