@@ -21,7 +21,7 @@ from cli.parameters import DataDirOption, OutputOption, open_line, running_sandb
 from sandbox.supervisor.credentials import OF_ARGOCD, OF_FUNCTIONS
 from sandbox.supervisor.description import describe
 from sandbox.supervisor.errors import OptionsDiffer, SandboxError, TokenMissing
-from sandbox.supervisor.options import Options
+from sandbox.supervisor.options import RESYNC_INTERVAL, Options
 from sandbox.supervisor.sandbox import Sandbox
 from sandbox.supervisor.startup import Report
 from shared.errors import InfraForgeError
@@ -60,8 +60,14 @@ def up(
         str | None, typer.Option(metavar="DURATION", help="Let each push take as long as a real Gitea's, e.g. 500ms.")
     ] = None,
     resync_interval: Annotated[
-        int, typer.Option(min=1, metavar="SECONDS", help="How often everything is looked at.")
-    ] = 30,
+        int,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="How often a ping makes every function look at everything again, in case an event or a webhook was "
+            "lost. Changes that are heard of do not wait for it.",
+        ),
+    ] = RESYNC_INTERVAL,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Start the sandbox, or mend one of which a part has ended. If it runs already, nothing changes.
@@ -73,6 +79,7 @@ def up(
         infraforge up                                         # until Ctrl-C
         infraforge up --detach -o json > sandbox.json         # for a script: kubeconfig, URLs, token
         infraforge up --data-dir /tmp/second                  # another sandbox beside the first
+        infraforge up --resync-interval 10                    # repair what no event told of within 10 s
         infraforge up --kubeconfig ~/.kube/config             # a real cluster instead of the stand-in
         infraforge up --gitea-url https://gitea.example.com --gitea-token-file token
     """
@@ -190,6 +197,8 @@ def _print(sandbox: Sandbox, described: dict[str, Any]) -> None:
         console.print(f"\nThe sandbox is stopped; open it with: [bold]{open_line(sandbox)}[/]", soft_wrap=True)
         return
     console.print("\n" + _export(described["kubeconfig"]), soft_wrap=True, markup=False)
+    if described["gitea"]["user"]:
+        console.print(_clone(sandbox, described["gitea"]), soft_wrap=True, markup=False)
     crashed = [one["name"] for one in described["components"] if one["state"] == "crashed"]
     if crashed:
         console.print(
@@ -197,6 +206,13 @@ def _print(sandbox: Sandbox, described: dict[str, Any]) -> None:
             "`infraforge up` starts it again",
             soft_wrap=True,
         )
+
+
+def _clone(sandbox: Sandbox, gitea: dict[str, Any]) -> str:
+    """The line that clones voltran as the person at this machine; Git asks for the password, which no list shows."""
+    url = gitea["url"].replace("://", f"://{gitea['user']}@", 1)
+    password = shlex.quote(str(sandbox.blueprint.credentials.admin_password_file))
+    return f"git clone {url}/{gitea['organization']}/voltran.git   # the password is in {password}"
 
 
 def _export(kubeconfig: Path | str) -> str:

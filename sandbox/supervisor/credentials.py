@@ -11,6 +11,7 @@ OF_FUNCTIONS: Final = "gitea-token"
 OF_ARGOCD: Final = "argocd-token"
 
 _ADMINISTRATOR: Final = "gitea-admin-password"
+_BOT: Final = "gitea-bot-password"
 _HOOK: Final = "webhook-secret"
 
 
@@ -21,8 +22,8 @@ class Credentials:
     folder: Path
 
     def ensure(self) -> None:
-        """Make up what is ours to make up, once: the administrator's password and the webhook's secret."""
-        for name in (_ADMINISTRATOR, _HOOK):
+        """Make up what is ours to make up, once: passwords of Gitea's users and the webhook's secret."""
+        for name in (_ADMINISTRATOR, _BOT, _HOOK):
             if self._read(name) is None:
                 self.keep(name, secrets.token_urlsafe(24))
 
@@ -30,6 +31,16 @@ class Credentials:
     def admin_password_file(self) -> Path:
         """Where the password of Gitea's administrator is."""
         return self.folder / _ADMINISTRATOR
+
+    @property
+    def admin_password(self) -> str | None:
+        """The password of Gitea's administrator, who is the person at this machine."""
+        return self._read(_ADMINISTRATOR)
+
+    @property
+    def bot_password(self) -> str | None:
+        """The password of the user that the functions are in Gitea."""
+        return self._read(_BOT)
 
     @property
     def webhook_secret(self) -> str | None:

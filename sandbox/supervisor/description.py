@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from sandbox.supervisor.accounts import ADMINISTRATOR
 from sandbox.supervisor.components import BROKER, FUNCTIONS, Blueprint
 from sandbox.supervisor.sandbox import ComponentState, Sandbox
 
@@ -19,8 +20,9 @@ def overall(states: list[ComponentState]) -> State:
 def describe(sandbox: Sandbox) -> dict[str, Any]:
     """The object that `up` and `status` print.
 
-    Keys: state, dataDir, kubeconfig (a path), gitea{url,token,organization}, broker{url}, registry{url},
-    functions{NAME: {url}}, components[]{name,state,url,pid,log}. It holds a token: it is for the user's own eyes.
+    Keys: state, dataDir, kubeconfig (a path), gitea{url,token,organization,user,password}, broker{url}, registry{url},
+    functions{NAME: {url}}, components[]{name,state,url,pid,log}. The token is the functions'; user and password are for
+    people, and null where Gitea is not the sandbox's own. It is for the user's own eyes.
     """
     states = sandbox.states()
     blueprint = sandbox.blueprint
@@ -35,11 +37,17 @@ def _addresses(blueprint: Blueprint) -> dict[str, Any]:
             "url": blueprint.gitea or None,
             "organization": blueprint.options.organization,
             "token": blueprint.credentials.gitea_token,
+            **_person(blueprint),
         },
         "broker": {"url": blueprint.url(BROKER) or None},
         "registry": {"url": blueprint.registry or None},
         "functions": {name: {"url": blueprint.url(name) or None} for name in FUNCTIONS},
     }
+
+
+def _person(blueprint: Blueprint) -> dict[str, Any]:
+    password = None if blueprint.options.gitea_url else blueprint.credentials.admin_password
+    return {"user": ADMINISTRATOR if password else None, "password": password}
 
 
 def _entry(sandbox: Sandbox, one: ComponentState) -> dict[str, Any]:

@@ -17,6 +17,8 @@ KINDS: Final[Mapping[str, str]] = {
 CHANGES: Final = ("add", "update", "delete")
 PING: Final = "dev.knative.sources.ping"
 BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
+DELIVERIES: Final = tuple(f"io.infraforge.gitea.{event}" for event in ("push", "delete", "repository"))
+"""What Gitea's webhook told the bootstrap function, as it hands it to the broker."""
 DELIVERY: Final = {"retry": 8, "backoffPolicy": "exponential", "backoffDelay": "PT0.5S", "timeout": "PT60S"}
 
 
@@ -51,5 +53,7 @@ def _routes() -> Iterator[tuple[str, str, dict[str, str]]]:
             type_ = f"dev.knative.apiserver.resource.{change}"
             yield f"{function}-{change}", function, {"type": type_, "kind": kind}
         yield f"{function}-resync", function, {"type": PING}
+        for type_ in DELIVERIES:
+            yield f"{function}-gitea-{type_.rpartition('.')[2]}", function, {"type": type_}
     for function in ("application", "platform"):
         yield f"{function}-bootstrapped", function, {"type": BOOTSTRAPPED}

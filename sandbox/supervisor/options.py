@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from sandbox.supervisor.directory import DataDirectory, write_private
 
 EventSource = Literal["sandbox", "external"]
+
+RESYNC_INTERVAL: Final = 180
+"""Seconds between two pings by which every function looks at everything again."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Options:
     registry: str | None = None
     event_source: EventSource = "sandbox"
     gitea_push_delay: str | None = None
-    resync_interval: int = 30
+    resync_interval: int = RESYNC_INTERVAL
     organization: str = "platform"
 
     def arguments(self) -> list[str]:

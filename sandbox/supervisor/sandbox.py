@@ -222,7 +222,10 @@ class Sandbox:
         if options.gitea_url:
             minted = Step(TOKENS_READY, lambda: None)
         else:
-            mint = lambda: accounts.ensure_tokens(blueprint.gitea, blueprint.credentials)  # noqa: E731 - one of four
+
+            def mint() -> None:
+                accounts.ensure_tokens(blueprint.gitea, blueprint.credentials, options.organization)
+
             minted = Step(TOKENS_READY, mint, frozenset({GITEA}))
         return [prepared, minted, Step("wake", lambda: wake(blueprint.url(BROKER)), frozenset({BROKER, *FUNCTIONS}))]
 

@@ -46,7 +46,13 @@ def test_the_object_of_a_sandbox_that_never_ran(infraforge: Infraforge, tmp_path
     described = json.loads(done.stdout)
     assert described["state"] == "stopped"
     assert described["dataDir"] == str(tmp_path / "state" / "infraforge")
-    assert described["gitea"] == {"url": None, "organization": "platform", "token": None}
+    assert described["gitea"] == {
+        "url": None,
+        "organization": "platform",
+        "token": None,
+        "user": None,
+        "password": None,
+    }
     assert {one["state"] for one in described["components"]} == {"stopped"}
     assert not (tmp_path / "state").exists(), "looking creates nothing"
 

@@ -12,6 +12,8 @@ from sandbox.supervisor.directory import DataDirectory
 from sandbox.supervisor.options import Options
 from sandbox.supervisor.sandbox import ALL
 
+WAITING = 48
+"""The default of INFRAFORGE_MAX_WAITING."""
 PORTS = {name: 20_001 + number for number, name in enumerate(ALL)}
 
 
@@ -90,6 +92,12 @@ def test_without_a_token_for_argocd_bootstrap_gets_none(blueprint: Blueprint) ->
 
 def test_functions_wait_for_the_cluster_and_for_their_token(blueprint: Blueprint) -> None:
     assert all(named(blueprint, name).needs == {"cluster", "tokens"} for name in FUNCTIONS)
+
+
+def test_a_function_has_more_threads_than_events_may_wait(blueprint: Blueprint) -> None:
+    """Else a full queue would let nobody in to hear 503, and no probe."""
+    threads = int(named(blueprint, "application").environment()["THREADS"])
+    assert threads > WAITING
 
 
 def test_credentials_are_made_once(blueprint: Blueprint) -> None:

@@ -31,6 +31,12 @@ def test_the_platforms_readiness_goes_to_those_who_wait_for_it() -> None:
     assert receivers(type="io.infraforge.platform.bootstrapped") == waiting
 
 
+@pytest.mark.parametrize("delivery", ["push", "delete", "repository"])
+def test_what_gitea_told_goes_to_every_function(delivery: str) -> None:
+    """Each looks for what a stranger's push touched of its own claims."""
+    assert receivers(type=f"io.infraforge.gitea.{delivery}") == set(URLS.values())
+
+
 def test_other_events_go_nowhere() -> None:
     assert receivers(type="dev.knative.apiserver.resource.add", kind="Secret") == set()
 
