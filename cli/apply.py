@@ -10,7 +10,7 @@ from cli.cluster import Applied, Cluster, Refused
 from cli.exits import FAILED, USAGE, Failure
 from cli.manifests import Manifest, read
 from cli.output import Output, complain, print_json, stdout
-from cli.parameters import DataDirOption, KubeconfigOption, OutputOption, running_sandbox
+from cli.parameters import DataDirOption, KubeconfigOption, OutputOption, cluster_of
 from sandbox.supervisor.eventing import API_VERSION
 
 
@@ -39,7 +39,7 @@ def apply(
     manifests = read(filename)
     if not manifests:
         raise Failure("there is nothing to apply in it", USAGE)
-    cluster = Cluster.of(kubeconfig or running_sandbox(data_dir).blueprint.kubeconfig)
+    cluster = cluster_of(kubeconfig, data_dir)
     applied, refused = apply_all(cluster, manifests)
     if output is Output.TEXT:
         for one in applied:

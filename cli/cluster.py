@@ -1,7 +1,7 @@
-"""The little of the Kubernetes API that the command needs: server-side apply, strictly validated, and reading back."""
+"""The little of the Kubernetes API that the command needs: server-side apply, strictly validated, read, list, merge."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -17,12 +17,20 @@ Outcome = Literal["created", "configured", "unchanged"]
 
 FIELD_MANAGER: Final = "kubectl"
 """As `kubectl apply --server-side` says it, so that either can go on where the other was."""
+PATCHER: Final = "infraforge-cli"
+"""The field manager of what a command changes on a person's word."""
+PAGE: Final = 200
 _CREATED: Final = 201
 _NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
 
 
 class Refused(Failure):
     """The API server refused a request; the message is its own."""
+
+
+class Changed(Refused):
+    """The object is no longer the one that was read (409): read it again."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,9 @@ class Reference:
     namespace: str | None
     name: str
     path: str
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
 
 
 @dataclass(frozen=True)
@@ -109,10 +120,41 @@ class Cluster:
             return None
         return document
 
+    def merge(self, reference: Reference, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge `patch` into the object; `Changed` when it carries a resourceVersion that is no longer the object's."""
+        response = self._request(
+            "PATCH",
+            reference.path,
+            params={"fieldManager": PATCHER},
+            headers={"Content-Type": "application/merge-patch+json"},
+            json=patch,
+        )
+        document: dict[str, Any] = response.json()
+        return document
+
+    def every(self, api_version: str, kind: str, namespace: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every object of a kind, in all namespaces or in one, page by page."""
+        middle = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        prefix = _prefix(api_version)
+        path = f"{prefix}{middle}/{self._resources(prefix)[kind]['name']}"
+        query = {"limit": str(PAGE)}
+        while True:
+            page = self._request("GET", path, params=query).json()
+            for item in page.get("items") or ():
+                yield {"apiVersion": api_version, "kind": kind} | item
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query = {"limit": str(PAGE), "continue": token}
+
+    def kinds(self, api_version: str) -> Mapping[str, Mapping[str, Any]]:
+        """What the API server serves of a version: by kind, its entry in discovery. Empty when it knows no such."""
+        return self._resources(_prefix(api_version))
+
     def reference(self, manifest: Manifest) -> Reference:
         """Where the object belongs, by what the API server says of its kind."""
         version = manifest.api_version
-        prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        prefix = _prefix(version)
         resource = self._resources(prefix).get(manifest.kind)
         if resource is None:
             raise Refused(f'{manifest.origin}: the cluster has no kind "{manifest.kind}" in {version}')
@@ -145,11 +187,15 @@ class Cluster:
             message = str(response.json()["message"])
         except (ValueError, KeyError, TypeError):
             message = f"HTTP {response.status_code}"
-        raise (_Missing if response.status_code == _NOT_FOUND else Refused)(message)
+        raise {_NOT_FOUND: _Missing, _CONFLICT: Changed}.get(response.status_code, Refused)(message)
 
 
 class _Missing(Refused):
     """404."""
+
+
+def _prefix(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

@@ -1,12 +1,14 @@
 """Options that several commands share."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.exits import NOT_RUNNING, Failure
+from cli.cluster import Cluster
+from cli.exits import NOT_RUNNING, USAGE, Failure
 from cli.output import Output
 from sandbox.supervisor.directory import DataDirectory, default_root
 from sandbox.supervisor.sandbox import Sandbox
@@ -26,6 +28,27 @@ KubeconfigOption = Annotated[
     Path | None,
     typer.Option("--kubeconfig", metavar="FILE", help="Speak to this cluster instead of the sandbox's."),
 ]
+
+NamespaceOption = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", metavar="NAMESPACE", help="The claim's namespace, where its name has none."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def cluster_of(kubeconfig: Path | None, data_dir: Path | None) -> Cluster:
+    """The cluster that a command speaks to: the one named, or the running sandbox's."""
+    return Cluster.of(kubeconfig or running_sandbox(data_dir).blueprint.kubeconfig)
+
+
+def consent(question: str, *, yes: bool) -> None:
+    """Return when the person agrees; `Failure` when they do not, or when nobody can be asked and --yes is missing."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Failure(f"{question} Nobody can be asked here: add --yes", USAGE)
+    if not typer.confirm(question, err=True):
+        raise Failure("nothing was changed")
 
 
 def sandbox_at(data_dir: Path | None) -> Sandbox:
