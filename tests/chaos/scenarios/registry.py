@@ -1,0 +1,118 @@
+"""The image registry: down, slow, tired of us, wrong, and elsewhere."""
+
+import re
+
+from tests.chaos import faults
+from tests.chaos.cluster import Document
+from tests.chaos.proxy import Exchange, Request, Rule
+from tests.chaos.stage import Row, Stage
+
+WRONG = f"sha256:{'ab' * 32}"
+
+
+def run(stage: Stage) -> None:
+    """All of them, one after another."""
+    down(stage)
+    slow(stage)
+    limited(stage)
+    wrong_digest(stage)
+    redirected(stage)
+
+
+def is_manifest(request: Request) -> bool:
+    """A question for an image's digest."""
+    return "/manifests/" in request.path
+
+
+def down(stage: Stage) -> None:
+    """Nothing listens."""
+    with stage.observed("registry down") as row:
+        proxy = stage.world.lines.registry
+        proxy.down()
+        try:
+            claims = stage.fleet.applications[:5]
+            row.claims |= set(stage.fleet.edit(claims))
+            stage.fleet.resolve_again(claims)
+            row.injected = 1
+            stage.until("a status that says that the registry is down", stage.says(claims, "does not answer"))
+        finally:
+            proxy.up()
+
+
+def slow(stage: Stage) -> None:
+    """Answers take longer than a function waits for them."""
+    with stage.observed("registry slow") as row:
+        seconds = 2 * stage.world.limits.registry_timeout
+        _asked(stage, row, Rule(faults.delay(seconds), is_manifest, limit=4), least=1)
+
+
+def limited(stage: Stage) -> None:
+    """429 with Retry-After."""
+    with stage.observed("registry rate-limits") as row:
+        content = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}'
+        headers = {"Content-Type": "application/json", "Retry-After": "1"}
+        _asked(stage, row, Rule(faults.answer(429, content, headers), is_manifest, limit=4), least=1)
+
+
+def wrong_digest(stage: Stage) -> None:
+    """HEAD names no digest, and GET another one than that of the manifest that it sends; or HEAD names no hash."""
+    with stage.observed("registry gives a wrong digest") as row:
+        garbage = Rule(
+            faults.changed({"docker-content-digest": "sha256:beef"}),
+            lambda request: is_manifest(request) and request.method == "HEAD",
+            share=0.3,
+        )
+        silent = Rule(
+            faults.changed({"docker-content-digest": None}),
+            lambda request: is_manifest(request) and request.method == "HEAD",
+        )
+        wrong = Rule(
+            faults.changed({"docker-content-digest": WRONG}),
+            lambda request: is_manifest(request) and request.method == "GET",
+        )
+        _asked(stage, row, garbage, silent, wrong, least=2)
+
+
+def redirected(stage: Stage) -> None:
+    """The manifest is at another host, which must not see the token."""
+    with stage.observed("registry redirects elsewhere") as row:
+        elsewhere = stage.world.elsewhere
+        digests = stage.oracle.digests
+
+        async def redirect(exchange: Exchange) -> None:
+            location = f"{elsewhere.url}{exchange.request.path}"
+            await exchange.answer(307, {"Location": location}, b"")
+
+        async def serve(exchange: Exchange) -> None:
+            name, tag = re.findall(r"/v2/(.+)/manifests/([^/?]+)", exchange.request.path)[0]
+            digest = digests[f"ghcr.io/{name}:{tag}"]
+            headers = {"Docker-Content-Digest": digest, "Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+            await exchange.answer(200, headers, b"")
+
+        def authorized(request: Request) -> bool:
+            return is_manifest(request) and "authorization" in request.head.headers
+
+        with elsewhere.doing(Rule(serve)):
+            _asked(stage, row, Rule(redirect, authorized), least=3)
+        seen = list(elsewhere.log or ())
+        if not seen:
+            row.problems.append("nobody followed the redirect")
+        told = [one for one in seen if {"authorization", "cookie"} & one.head.headers.keys()]
+        row.problems += [f"{one.method} {one.path} took the Authorization along to another host" for one in told]
+
+
+def _asked(stage: Stage, row: Row, *rules: Rule, least: int) -> None:
+    claims = stage.fleet.applications[:5]
+    with stage.world.lines.registry.doing(*rules):
+        row.claims |= set(stage.fleet.edit(claims))
+        stage.fleet.resolve_again(claims)
+        stage.until("questions to the registry", lambda: sum(one.injected for one in rules) >= least)
+        if len(rules) > 1:
+            stage.until("each of the answers", lambda: all(one.injected for one in rules[1:]))
+        stage.until("work on the claims", lambda: _seen(stage, claims))
+    row.injected += sum(one.injected for one in rules)
+
+
+def _seen(stage: Stage, claims: list[Document]) -> bool:
+    live = [stage.claim(one) for one in claims]
+    return all(one.get("status", {}).get("observedGeneration") == one["metadata"]["generation"] for one in live)
