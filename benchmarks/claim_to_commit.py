@@ -58,10 +58,13 @@ class Edits:
         self.bare.append(self.cached.push(commit))
 
 
-def prepare(there: Sandbox, directory: Path, applications: int) -> Edits:
-    """A platform with that many applications, and one claim in Git; a first round is thrown away."""
+def prepare(there: Sandbox, directory: Path, applications: int, more: Sequence[str] = ()) -> Edits:
+    """A platform with that many applications, and one claim in Git; a first round is thrown away.
+
+    `more` names environments that others need.
+    """
     environments = [f"load{number:02}" for number in range(-(-applications // AN_ENVIRONMENT))]
-    there.bootstrap(directory, environments)
+    there.bootstrap(directory, [*environments, *more])
     fill(there, directory / "fill.git", applications)
     edits = Edits(there, Cached(there, directory / "cached.git"), directory)
     there.apply(edits.claim, directory)

@@ -1,7 +1,7 @@
 """Rounds, ratios and the table that they end in.
 
-A machine that does other things meanwhile is slow by minutes, so nothing is compared across them: what is compared takes
-turns, every round gives a ratio, and a row shows the median of the ratios with the quartiles around it.
+A machine that does other things meanwhile is slow by minutes, so nothing is compared across them: what is compared
+takes turns, every round gives a ratio, and a row shows the median of the ratios with the quartiles around it.
 """
 
 import statistics
