@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from cli import apply, confirm, crds, demo, events, logs, release, sandbox
+from cli import adopt, apply, confirm, crds, demo, events, logs, release, sandbox
 from cli.exits import EXPLAINED, INTERRUPTED, Failure
 from cli.output import complain
 
@@ -37,6 +37,7 @@ app.command("up", epilog=EXPLAINED)(sandbox.up)
 app.command("down", epilog=EXPLAINED)(sandbox.down)
 app.command("status", epilog=EXPLAINED)(sandbox.status)
 app.command("apply", epilog=EXPLAINED)(apply.apply)
+app.command("adopt", epilog=EXPLAINED)(adopt.adopt)
 app.command("confirm", epilog=EXPLAINED)(confirm.confirm)
 app.command("release", epilog=EXPLAINED)(release.release)
 app.command("demo", epilog=EXPLAINED)(demo.demo)

@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -39,6 +40,14 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def cluster_of(kubeconfig: Path | None, data_dir: Path | None) -> Cluster:
     """The cluster that a command speaks to: the one named, or the running sandbox's."""
     return Cluster.of(kubeconfig or running_sandbox(data_dir).blueprint.kubeconfig)
+
+
+def server_address(url: str, option: str) -> str:
+    """The URL without its last slash; one with a credential in it is refused, because it is written down."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise typer.BadParameter("it must be http(s)://HOST[:PORT][/PATH], without credentials", param_hint=option)
+    return url.rstrip("/")
 
 
 def consent(question: str, *, yes: bool) -> None:

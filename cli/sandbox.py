@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import urlsplit
 
 import typer
 from rich.table import Table
@@ -17,7 +16,7 @@ from rich.table import Table
 from cli import progress
 from cli.exits import DEGRADED, NOT_RUNNING, USAGE, Failure
 from cli.output import Output, complain, print_json, stderr, stdout
-from cli.parameters import DataDirOption, OutputOption, open_line, running_sandbox, sandbox_at
+from cli.parameters import DataDirOption, OutputOption, open_line, running_sandbox, sandbox_at, server_address
 from sandbox.supervisor.credentials import OF_ARGOCD, OF_FUNCTIONS
 from sandbox.supervisor.description import describe
 from sandbox.supervisor.errors import OptionsDiffer, SandboxError, TokenMissing
@@ -86,8 +85,8 @@ def up(
     sandbox = sandbox_at(data_dir)
     options = Options(
         kubeconfig=str(kubeconfig.absolute()) if kubeconfig else None,
-        gitea_url=_address(gitea_url, "--gitea-url"),
-        registry=_address(registry, "--registry"),
+        gitea_url=server_address(gitea_url, "--gitea-url") if gitea_url is not None else None,
+        registry=server_address(registry, "--registry") if registry is not None else None,
         event_source=event_source,
         gitea_push_delay=gitea_push_delay,
         resync_interval=resync_interval,
@@ -230,16 +229,6 @@ def _tokens(gitea_url: str | None, gitea_file: Path | None, argocd_file: Path | 
         OF_ARGOCD: _secret(argocd_file, "INFRAFORGE_ARGOCD_TOKEN"),
     }
     return {name: value for name, value in found.items() if value}
-
-
-def _address(url: str | None, option: str) -> str | None:
-    """The URL without its last slash; one with a credential in it is refused, because it is written down."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-        raise typer.BadParameter("it must be http(s)://HOST[:PORT][/PATH], without credentials", param_hint=option)
-    return url.rstrip("/")
 
 
 def _secret(file: Path | None, variable: str) -> str:

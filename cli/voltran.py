@@ -1,9 +1,5 @@
-"""The repository that everything ends in, read as anybody would: with `git clone`."""
+"""The repository that everything ends in."""
 
-import base64
-import os
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,8 +7,9 @@ from typing import Final
 from rich.text import Text
 from rich.tree import Tree
 
+from cli.clone import Clone
+
 REPOSITORY: Final = "voltran"
-_TIMEOUT: Final = 60
 
 
 @dataclass(frozen=True)
@@ -32,14 +29,14 @@ class Voltran:
 
     @classmethod
     def read(cls, gitea: str, organization: str, token: str) -> "Voltran":
-        """Clone it from `gitea`; the token travels in a header that no process list shows."""
-        with tempfile.TemporaryDirectory() as folder:
-            if _git(["clone", "--quiet", "--bare", f"{gitea}/{organization}/{REPOSITORY}.git", folder], token) is None:
+        """Clone it from `gitea`."""
+        with Clone.of(address(gitea, organization), token) as clone:
+            if clone is None:
                 return cls()
-            log = _git(["-C", folder, "log", "--format=%H %s", "HEAD"], token)
-            listed = _git(["-C", folder, "ls-tree", "-r", "-z", "--name-only", "HEAD"], token)
-        commits = [line.partition(" ") for line in (log or "").splitlines()]
-        files = (name for name in (listed or "").split("\0") if name)
+            log = (clone.run("log", "--format=%H %s", "HEAD") or b"").decode(errors="replace")
+            listed = (clone.run("ls-tree", "-r", "-z", "--name-only", "HEAD") or b"").decode(errors="replace")
+        commits = [line.partition(" ") for line in log.splitlines()]
+        files = (name for name in listed.split("\0") if name)
         return cls(tuple(Commit(sha, subject) for sha, _, subject in commits), tuple(files))
 
     def tree(self) -> Tree:
@@ -55,19 +52,6 @@ class Voltran:
         return root
 
 
-def _git(arguments: list[str], token: str) -> str | None:
-    """What git printed, or None when it failed."""
-    header = base64.b64encode(f"token:{token}".encode()).decode()
-    environment = os.environ | {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "http.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {header}",
-        "NO_PROXY": "*",
-    }
-    done = subprocess.run(
-        ["git", *arguments], env=environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False
-    )
-    return done.stdout if done.returncode == 0 else None
+def address(gitea: str, organization: str) -> str:
+    """Where it is cloned from."""
+    return f"{gitea}/{organization}/{REPOSITORY}.git"

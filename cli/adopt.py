@@ -1,0 +1,186 @@
+"""`infraforge adopt`: keeping a hand edit of generated files, as a change of the claim."""
+
+import json
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.text import Text
+
+from cli import naming
+from cli.clone import Change, Clone
+from cli.cluster import Reference
+from cli.exits import USAGE, Failure
+from cli.output import complain, stderr
+from cli.parameters import DataDirOption, KubeconfigOption, NamespaceOption, cluster_of, running_sandbox, server_address
+from cli.voltran import address
+
+if TYPE_CHECKING:
+    from cli.adoption import Adoption, Scope
+    from cli.json_patch import Operation
+
+DRIFTED: Final = "Drifted"
+_ORGANIZATION: Final = re.compile(r"/([^/]+)/voltran/commit/[0-9a-f]+$")
+_SHORT: Final = 12
+
+
+class Format(StrEnum):
+    """How the patch is printed."""
+
+    JSON = "json"
+    YAML = "yaml"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True)
+class Gitea:
+    """Where voltran is, and the token that reads it."""
+
+    url: str
+    organization: str
+    token: str
+
+
+def adopt(
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help=naming.FORMS)],
+    *,
+    namespace: NamespaceOption = None,
+    commit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHA",
+            help="The commit with the hand edit. [default: the one that the claim's status names as its latest drift, "
+            "or else the head of main]",
+            show_default=False,
+        ),
+    ] = None,
+    gitea_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Read from this Gitea, with the token in INFRAFORGE_GITEA_TOKEN or a file."),
+    ] = None,
+    gitea_token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The token for --gitea-url.")
+    ] = None,
+    kubeconfig: KubeconfigOption = None,
+    data_dir: DataDirOption = None,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", help="The patch as JSON, as YAML, or as a kubectl command line.")
+    ] = Format.JSON,
+) -> None:
+    """Print the claim patch that would produce a hand edit of generated files in voltran (RFC 6902).
+
+    InfraForge restores generated files, and what somebody changed in them by hand is undone. To keep it, the claim has
+    to say it: values, an image's repository, tag and pull policy, an application or a service that was removed or
+    added. Nothing is changed by this command. What no claim can produce is named on stderr; exit code 1 when there is
+    nothing else.
+
+    Examples:
+
+        infraforge adopt appclaim/dev/dev-apps
+        infraforge adopt appclaim/dev/dev-apps -o command | sh
+        kubectl patch appclaim/dev-apps -n dev --type=json -p "$(infraforge adopt appclaim/dev/dev-apps)"
+        infraforge adopt PlatformClaim/dev-platform -n platform-services --commit 1a2b3c4d -o yaml
+    """
+    cluster = cluster_of(kubeconfig, data_dir)
+    reference, document = naming.find(cluster, claim, namespace)
+    gitea = _gitea(document, gitea_url, gitea_token_file, data_dir)
+    adopted = _read(gitea, reference, document, commit)
+    for one in adopted.assumed:
+        stderr().print(Text(f"note: {one}"), soft_wrap=True)
+    for one in adopted.left:
+        complain(f"no claim can produce it: {one}")
+    if not adopted.operations:
+        raise Failure(f"{reference}: nothing to adopt")
+    typer.echo(_printed(list(adopted.operations), reference, output))
+
+
+def _gitea(document: dict[str, Any], url: str | None, file: Path | None, data_dir: Path | None) -> Gitea:
+    shown = str(((document.get("status") or {}).get("commit") or {}).get("url") or "")
+    found = _ORGANIZATION.search(shown)
+    if url is None:
+        if file is not None:
+            raise Failure("--gitea-token-file goes with --gitea-url", USAGE)
+        blueprint = running_sandbox(data_dir).blueprint
+        organization = found[1] if found else blueprint.options.organization
+        return Gitea(blueprint.gitea, organization, blueprint.credentials.gitea_token or "")
+    token = (file.read_text(encoding="utf-8") if file else os.environ.get("INFRAFORGE_GITEA_TOKEN", "")).strip()
+    if not token:
+        raise Failure(
+            "--gitea-url needs a token that may read voltran: put it into INFRAFORGE_GITEA_TOKEN, or into a file for "
+            "--gitea-token-file",
+            USAGE,
+        )
+    return Gitea(server_address(url, "--gitea-url"), found[1] if found else "platform", token)
+
+
+def _read(gitea: Gitea, reference: Reference, document: dict[str, Any], commit: str | None) -> "Adoption":
+    # pydantic's models and the patch library cost what the other commands need not pay
+    from cli.adoption import Adoption, Scope, adopt  # noqa: PLC0415
+
+    scope = Scope.of(document)
+    if scope is None:
+        return adopt(document, {}, {})
+    drifted = commit or _drifted(document)
+    url = address(gitea.url, gitea.organization)
+    with Clone.of(url, gitea.token) as clone:
+        if clone is None:
+            raise Failure(f"{url} cannot be cloned: see whether Gitea runs, and whether the token may read it")
+        edited = clone.resolve(drifted or "main")
+        if edited is None:
+            raise Failure(
+                f"{url} does not hold {drifted or 'a branch main'} (any more): name another commit with --commit"
+            )
+        base = _base(clone, scope, reference, document, edited, named=drifted is not None)
+        if base == edited:
+            return Adoption()
+        stderr().print(
+            Text(f"hand edit in {edited[:_SHORT]} by {clone.author(edited)}, against {base[:_SHORT]}"), soft_wrap=True
+        )
+        return adopt(document, clone.files(base, scope.paths), clone.files(edited, scope.paths))
+
+
+def _drifted(document: dict[str, Any]) -> str | None:
+    """The commit of the latest drift that the claim's status knows of."""
+    history = (document.get("status") or {}).get("history") or ()
+    return next((str(one["commit"]) for one in history if one.get("reason") == DRIFTED and one.get("commit")), None)
+
+
+def _base(
+    clone: Clone, scope: "Scope", reference: Reference, document: dict[str, Any], edited: str, *, named: bool
+) -> str:
+    """The last commit before the edit in which InfraForge wrote this claim's files.
+
+    A commit that was `named` is a hand edit whatever its trailers say: who picks one of ours copies them.
+    """
+
+    def ours(change: Change) -> bool:
+        return change.claim == str(reference) and not (named and change.sha == edited)
+
+    found = next((one.sha for one in clone.changes(edited, scope.paths) if ours(one)), None)
+    if found is None:  # a rewritten history
+        recorded = str(((document.get("status") or {}).get("commit") or {}).get("sha") or "")
+        found = clone.resolve(recorded)
+    if found is None:
+        raise Failure(
+            f"no commit before {edited[:_SHORT]} has files that InfraForge wrote for {reference}, and so nothing tells "
+            "what was changed by hand: name another commit with --commit"
+        )
+    return found
+
+
+def _printed(operations: "list[Operation]", reference: Reference, output: Format) -> str:
+    if output is Format.YAML:
+        from shared.canonical import yaml_bytes  # noqa: PLC0415 - beside the other modules that only this one needs
+
+        return yaml_bytes(operations, sort_keys=False).decode().rstrip("\n")
+    patch = json.dumps(operations)
+    if output is Format.JSON:
+        return patch
+    target = f"{reference.resource}/{reference.name}"
+    place = ["-n", reference.namespace] if reference.namespace else []
+    return shlex.join(["kubectl", "patch", target, *place, "--type=json", "-p", patch])
