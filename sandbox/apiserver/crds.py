@@ -9,6 +9,7 @@ from sandbox.apiserver.causes import Cause
 from sandbox.apiserver.resources import CUSTOM_VERBS, Column, Resource
 from sandbox.apiserver.rules import RuleError, compile_rules
 from sandbox.apiserver.schema import Schema, compile_custom, compile_type
+from sandbox.apiserver.selectable import check_selectable, selectable_paths
 from sandbox.apiserver.timestamps import timestamp
 from sandbox.apiserver.validation import validate
 
@@ -62,10 +63,7 @@ def resources_of(crd: Json, types: dict[str, Json]) -> list[Resource]:
                 custom=True,
                 generation=True,
                 columns=tuple(_columns(version.get("additionalPrinterColumns") or [_AGE])),
-                selectable={
-                    field["jsonPath"].removeprefix("."): tuple(field["jsonPath"].removeprefix(".").split("."))
-                    for field in version.get("selectableFields") or ()
-                },
+                selectable=selectable_paths(version),
                 openapi=raw,
                 rules=compile_rules(schema, "spec.schema"),
             )
@@ -169,6 +167,7 @@ def _validate_version(version: Json, path: str) -> list[Cause]:
         return causes
     schema = compile_custom(raw, Schema({}))
     causes += _defaults(schema, where)
+    causes += check_selectable(version, f"{path}.selectableFields")
     try:
         compile_rules(schema, where)
     except RuleError as error:
