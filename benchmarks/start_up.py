@@ -54,7 +54,7 @@ def measure(there: Sandbox, rounds: int, directory: Path) -> list[Row]:
         for name in OTHERS:
             with _started(there, name, place) as running:
                 seconds[name].append(running.seconds)
-        with function("benchmarks/empty_target.py", "health", {}, place / "empty.log") as running:
+        with function("benchmarks/empty_target.py", "empty", {}, place / "empty.log") as running:
             seconds["empty"].append(running.seconds)
             _note(megabytes, running, "empty ")
     return _rows(seconds, megabytes)
