@@ -6,24 +6,32 @@
         sha = transaction.commit(edits, compose(record))         # None: nothing differs
         transaction.push()                                       # onto exactly that head, or PushRejected
 
+Many threads that write at once share transactions through a `Writer`, and never begin their own.
+
 `refusals` says which error means what, `message` how a commit carries its claim, `cache` what is kept on disk.
 """
 
+from .history import Commit
 from .message import Record, compose, parse
 from .objects import Author
 from .paths import Edits
-from .refusals import RepositoryMissing
+from .refusals import PushDeclined, RepositoryMissing
 from .repository import Remote, Repository
-from .transaction import Transaction
+from .transaction import Mark, Transaction
+from .writer import Writer
 
 __all__ = [
     "Author",
+    "Commit",
     "Edits",
+    "Mark",
+    "PushDeclined",
     "Record",
     "Remote",
     "Repository",
     "RepositoryMissing",
     "Transaction",
+    "Writer",
     "compose",
     "parse",
 ]

@@ -20,11 +20,13 @@ from git.compat import safe_decode
 from gitdb.base import IStream  # type: ignore[import-untyped] # gitdb has no types
 from gitdb.db import LooseObjectDB  # type: ignore[import-untyped] # as above
 
-from shared.errors import GiteaUnavailable
+from shared.errors import GiteaUnavailable, TransientError
 
 from .command import Command, GitFailed, Output, environment
+from .history import FORMAT as LOG_FORMAT
+from .history import Commit, parse_log
 from .objects import Stored, name_of
-from .refusals import cache_unavailable, repository_name, unclassified
+from .refusals import CACHE_UNAVAILABLE, cache_unavailable, repository_name, unclassified
 
 FORMAT = 1
 """Raised when an older cache cannot be read any more."""
@@ -39,7 +41,9 @@ MAX_LOOSE = 4096
 """Objects of our own commits, estimated as Git does, after which the cache is made anew."""
 
 _HEAD = "refs/cache/head"
-_AT_ONCE = 500
+_ASIDE = ".old-"
+"""In the names of folders that nobody needs any more once their maker is gone."""
+_AT_ONCE = 5000
 """Objects that one command line names at most."""
 
 _T = TypeVar("_T")
@@ -54,7 +58,7 @@ class Cache:
         self._branch = branch
         self._command = command
         self._reader: git.Git | None = None
-        self._filter: str | None = FILTER
+        self._filters = True
 
     def references(self) -> dict[str, str]:
         """What the remote's branch and tags (peeled) point to now: full name → commit. One request, no cache."""
@@ -85,7 +89,7 @@ class Cache:
             if self.read(head):
                 return
             self.discard()
-        self.mended(lambda: self._fetch_commit(head))
+        self.mended(lambda: self._fetch_newest(f"+{head}:{_HEAD}"))
 
     def read(self, sha: str) -> Stored | None:
         """The object, or None when it is missing or damaged."""
@@ -94,8 +98,9 @@ class Cache:
             self._reader.update_environment(**environment(self._directory, {}))
         try:
             _, kind, _, data = self._reader.get_object_data(sha)
-        except (ValueError, OSError):
-            self.close()
+        except (ValueError, OSError) as error:
+            if "missing" not in str(error):  # that it says so itself leaves it ready for the next question
+                self.close()
             return None
         text = safe_decode(kind)  # bytes, whatever its signature says
         return Stored(text, data) if text and name_of(text, data) == sha else None
@@ -105,9 +110,32 @@ class Cache:
         wanted = list(dict.fromkeys(shas))
         for start in range(0, len(wanted), _AT_ONCE):
             # Telling what we have would make the server leave out what it believes to be part of it.
-            self._fetch(
-                ["--filter=tree:0", "origin", *wanted[start : start + _AT_ONCE]], {"fetch.negotiationAlgorithm": "noop"}
-            )
+            arguments = ["--filter=tree:0", "origin", *wanted[start : start + _AT_ONCE]]
+            self._fetch(arguments, self._directory, {"fetch.negotiationAlgorithm": "noop"})
+
+    def fetch_commit(self, sha: str) -> None:
+        """Fetch a commit, and as much of its tree as of the head's, beside the head.
+
+        Raises PushRejected when the remote does not have it any more.
+        """
+        self._fetch_newest(sha)
+
+    def history(self, sha: str, most: int) -> tuple[Commit, ...]:
+        """The first-parent chain from the commit `sha` back, newest first: at most `most`.
+
+        Commits alone are fetched, into a repository of their own: the cache stays as shallow as it is.
+        """
+        return self._guarded(lambda: self._history(sha, most))
+
+    def _history(self, sha: str, most: int) -> tuple[Commit, ...]:
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{self._directory.name}{_ASIDE}"
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=self._directory.parent, ignore_cleanup_errors=True) as name:
+            aside = Path(name)
+            self._command.run(["init", "--quiet", "--bare", "--template="], aside)
+            self._filtered("tree:0", [f"--depth={most}", "origin", sha], aside)
+            log = ["log", "-z", "--first-parent", f"--max-count={most}", f"--format=tformat:{LOG_FORMAT}", sha]
+            return parse_log(self._command.run(log, aside).stdout)
 
     def write(self, objects: Mapping[str, Stored]) -> None:
         """Store objects of our own; those of unchanged files are usually here from an earlier commit."""
@@ -146,6 +174,10 @@ class Cache:
             return action()
         except (GitFailed, OSError):
             self.discard()
+        except TransientError as error:
+            if error.reason != CACHE_UNAVAILABLE:
+                raise
+            self.discard()  # what fills the disk may be the cache itself
         return self._guarded(again or action)
 
     def close(self) -> None:
@@ -163,25 +195,28 @@ class Cache:
         except OSError as error:
             raise cache_unavailable(self._directory, error) from error
 
-    def _fetch_commit(self, sha: str) -> None:
+    def _fetch_newest(self, target: str) -> None:
         # By its name, which saves the listing of references and cannot become another one meanwhile.
-        target = ["--depth=1", "origin", f"+{sha}:{_HEAD}"]
-        try:
-            self._fetch([f"--filter={self._filter}" if self._filter else "--no-filter", *target])
-        except GitFailed as error:
-            if self._filter is None or "filter" not in str(error):
-                raise
-            self._filter = None  # a server that allows no such filter: everything of the newest commit, once
-            self._fetch(["--no-filter", *target])
+        self._filtered(FILTER, ["--depth=1", "origin", target], self._directory)
 
-    def _fetch(self, arguments: list[str], settings: Mapping[str, str] = MappingProxyType({})) -> None:
+    def _filtered(self, limit: str, arguments: list[str], directory: Path) -> None:
+        """Fetch without what `limit` names, or everything from a server that allows no filters."""
+        try:
+            self._fetch([f"--filter={limit}" if self._filters else "--no-filter", *arguments], directory)
+        except GitFailed as error:
+            if not self._filters or "filter" not in str(error):
+                raise
+            self._filters = False  # everything of the newest commit, once
+            self._fetch(["--no-filter", *arguments], directory)
+
+    def _fetch(self, arguments: list[str], directory: Path, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         promise = {
             "remote.origin.promisor": "true",
             "remote.origin.partialclonefilter": FILTER,
             "protocol.version": "2",
         }
         command = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *arguments]
-        self._command.run(command, self._directory, {**promise, **settings})
+        self._command.run(command, directory, {**promise, **settings})
 
     def _recorded(self) -> str | None:
         try:
@@ -211,18 +246,23 @@ class Cache:
         self.close()
         parent, name = self._directory.parent, self._directory.name
         parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{name}.new-", dir=parent))
+        with suppress(FileNotFoundError):
+            self._directory.rename(Path(tempfile.mkdtemp(prefix=f".{name}{_ASIDE}", dir=parent)) / "cache")
+        self._sweep()  # before the new one is made: it may be what fills the disk
+        fresh = Path(tempfile.mkdtemp(prefix=f".{name}{_ASIDE}", dir=parent))
         try:
             self._command.run(["init", "--quiet", "--bare", "--template="], fresh)
             (fresh / "infraforge").write_text(self._mark(), encoding="utf-8")
-            with suppress(FileNotFoundError):
-                self._directory.rename(Path(tempfile.mkdtemp(prefix=f".{name}.old-", dir=parent)) / "cache")
             fresh.rename(self._directory)
         finally:
-            # Also what others left behind who were killed here.
-            for left in _listed(parent):
-                if left.startswith((f".{name}.new-", f".{name}.old-")):
-                    shutil.rmtree(parent / left, ignore_errors=True)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Delete what is set aside, also by those who were killed in the middle."""
+        parent, prefix = self._directory.parent, f".{self._directory.name}{_ASIDE}"
+        for left in _listed(parent):
+            if left.startswith(prefix):
+                shutil.rmtree(parent / left, ignore_errors=True)
 
 
 def _listed(folder: Path) -> list[str]:

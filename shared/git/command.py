@@ -94,6 +94,8 @@ class Command:
             return Output(stdout, stderr)
         for form in filter(None, (secret, token)):
             stderr = stderr.replace(form, "…")  # a server might send it back
+        if code < 0:
+            stderr += f"\nfatal: git died of signal {-code}"  # as it says of its own children
         fault = classify(stderr, self._url)
         if fault is None:
             raise GitFailed(stderr)

@@ -5,13 +5,15 @@ The texts were recorded from a real Gitea (tests/recordings/gitea/git.jsonl); th
 ::
 
     PushRejected         somebody pushed first, or forced, or deleted the branch
-    Forbidden            the token is refused (401); no right to write, archived, protected, a hook said no
+    Forbidden            the token is refused (401); no right to write, archived
+    └── PushDeclined     protected, a hook said no, too large: another push may be taken
     RepositoryMissing    it does not exist, was renamed, or the token may not see it
     GiteaUnavailable     no answer, a fault of the server, or an answer that is no Git
     TransientError       (reason CacheUnavailable) our own disk is full or read-only
 """
 
 import re
+import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +25,13 @@ MAX_TEXT = 300
 
 class RepositoryMissing(TransientError):
     """The repository does not exist, or the token may not see it: Gitea gives both the same answer."""
+
+
+class PushDeclined(Forbidden):
+    """This push was looked at and refused; its reason is Forbidden's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason=Forbidden.__name__)
 
 
 CACHE_UNAVAILABLE = "CacheUnavailable"
@@ -40,7 +49,13 @@ _LOST_RACE = (
     "remote ref updated",
 )
 _REFUSED = ("hook declined", "denied", "denying", "prohibited", "protected", "not allowed")
-_OWN_DISK = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+_OWN_DISK = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "Read-only file system",
+    "File too large",
+    f"died of signal {signal.SIGXFSZ:d}",
+)
 _NETWORK = re.compile(
     r"unable to access 'http|RPC failed|Could not resolve|Failed to connect"
     r"|Connection (?:refused|reset|timed out)|expected flush|invalid server response|bad line length|protocol error"
@@ -71,6 +86,8 @@ def classify(stderr: str, url: str) -> InfraForgeError | None:
         return _token_refused(where)
     if "Push to create is not enabled" in stderr or re.search(r"fatal: repository '.*' not found", local):
         return _missing(where)
+    if "not our ref" in local:
+        return PushRejected(f"{where} was rewritten meanwhile: an object of it is gone", retry_after=1)
     if status := _HTTP_STATUS.search(local):
         return _by_status(int(status[1]), where, text)
     if reasons := _STATUS_LINE.findall(local):
@@ -117,6 +134,8 @@ def _by_status(status: int, where: str, text: str) -> InfraForgeError:
         return _missing(where)
     if status == 403:  # noqa: PLR2004 - as above
         return Forbidden(f"Gitea refuses {where}: {text}")
+    if status == 413:  # noqa: PLR2004 - as above; a proxy's bound
+        return PushDeclined(f"what is pushed to {where} is too large for it or for a proxy before it: {text}")
     return GiteaUnavailable(f"{where} answers {status}: {text}")
 
 
@@ -129,7 +148,7 @@ def _by_push_status(reasons: list[str], where: str, text: str) -> InfraForgeErro
         # Gitea's own hooks ask Gitea; when that fails the push is declined as well.
         if re.search(r"internal (?:server )?(?:connection )?error|unable to contact", text, re.IGNORECASE):
             return GiteaUnavailable(f"{where} cannot take a push: {text}")
-        return Forbidden(f"Gitea refuses the push to {where}: {text}")
+        return PushDeclined(f"Gitea refuses the push to {where}: {text}")
     return None
 
 

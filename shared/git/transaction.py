@@ -1,14 +1,36 @@
 """One look at a repository and what is written onto it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
-from shared.errors import PushRejected
+from shared.errors import PushRejected, TransientError
 
 from .cache import Cache
-from .objects import Author, Entry, Kind, Stored, decode_tree, encode_commit, name_of, tree_of_commit
+from .comparison import compare
+from .history import Commit
+from .objects import Author, Entry, decode_tree, encode_commit, tree_of_commit
 from .paths import Edits, plan, segments
-from .trees import apply, differing
+from .store import Store
+from .trees import apply, differing, read_paths
+
+MAX_TOUCHED = 20_000
+"""Paths that `touched` tells of at most."""
+
+_FEW = 16
+"""Commits to look through before as many as are allowed."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state of a transaction, to go back to."""
+
+    head: str | None
+    objects: int
+    tags: Mapping[str, str]
+    commits: tuple[Commit, ...]
+    tip: str | None
 
 
 class Transaction:
@@ -29,12 +51,13 @@ class Transaction:
         self._reference = reference
         self._references = dict(references)
         self._new_tags: dict[str, str] = {}
-        self._objects = _Objects(cache)
+        self._objects = Store(cache)
         self._cache = cache
         self._author = author
         self._clock = clock
+        self._begin = self.head
+        self._commits: tuple[Commit, ...] = ()
         self._tip = self.head
-        self._known = {self._tip} if self._tip else set()
 
     @property
     def head(self) -> str | None:
@@ -45,6 +68,11 @@ class Transaction:
     def tip(self) -> str | None:
         """The newest commit here: `head`, or the last one prepared on it."""
         return self._tip
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether there is anything to push."""
+        return self._tip != self.head or bool(self._new_tags)
 
     def read(self, path: str) -> bytes | None:
         """The content of the file at `path` in the tip; None without such a file. Raises ValueError for a bad path."""
@@ -88,8 +116,60 @@ class Transaction:
         text = message if message.endswith("\n") else message + "\n"
         content = encode_commit(after, self._tip, self._author, self._clock(), text)
         self._tip = self._objects.add("commit", content)
-        self._known.add(self._tip)
+        self._commits = (Commit(self._tip, self._author.name, self._author.email, message.rstrip("\n")), *self._commits)
         return self._tip
+
+    def mark(self) -> Mark:
+        """Where the transaction stands, for `rollback`."""
+        return Mark(self.head, self._objects.mark(), dict(self._new_tags), self._commits, self._tip)
+
+    def rollback(self, mark: Mark) -> None:
+        """Undo the commits and tags prepared since `mark`. Raises ValueError when they are pushed."""
+        if mark.head != self.head:
+            raise ValueError("what is pushed cannot be undone")
+        self._objects.forget(mark.objects)
+        self._new_tags = dict(mark.tags)
+        self._commits = mark.commits
+        self._tip = mark.tip
+
+    def look_ahead(self, paths: Sequence[str]) -> None:
+        """Have the folders on the way to `paths` and those at them at hand, for a request a level at most.
+
+        Raises ValueError for a bad path.
+        """
+        read_paths(self._objects, self._tree(), [segments(path) for path in paths])
+
+    def touched(self, since: str | None) -> frozenset[str] | None:
+        """The paths that differ between the commit `since` and the tip; None means anything may.
+
+        A folder that only one side has is told by its own path. None when `since` is None or cannot be had any more,
+        and for more than `MAX_TOUCHED` paths. Costs no request for what was the head of this cache before, down to
+        the environments; below, one request a level.
+        """
+        if since is None:
+            return None
+        try:
+            commit = self._objects.commit(since)
+            return compare(self._objects, tree_of_commit(commit), self._tree(), MAX_TOUCHED) if commit else None
+        except PushRejected:
+            return None
+
+    def commits(self, since: str, most: int = 200) -> tuple[Commit, ...] | None:
+        """The first-parent chain from the tip back to `since`, without it, newest first.
+
+        None when `since` is not among the `most` commits before it: it is older, or history was rewritten. Costs one or
+        two requests, for commits alone.
+        """
+        for depth in (0, min(_FEW, most + 1), most + 1):
+            before = self._cache.history(self._begin, depth) if self._begin and depth else ()
+            chain = (*self._commits, *before)
+            names = [commit.sha for commit in chain] + ([] if before else [self._begin])
+            if since in names:
+                reached = names.index(since)
+                return chain[:reached] if reached <= most else None
+            if self._begin is None or (depth and len(before) < depth):
+                return None
+        return None
 
     def tags(self) -> dict[str, str]:
         """Tag → commit, those prepared here among them."""
@@ -108,7 +188,7 @@ class Transaction:
             raise ValueError(f"{name!r} is no name for a tag")
         if any(part.startswith(".") or part.endswith((".", ".lock")) for part in name.split("/")):
             raise ValueError(f"{name!r} is no name for a tag")
-        if sha not in self._known:
+        if sha not in (self._begin, *(commit.sha for commit in self._commits)):
             raise ValueError(f"the tag {name} would name a commit that is not of this transaction")
         existing = self.tags().get(name)
         if existing not in {None, sha}:
@@ -135,7 +215,8 @@ class Transaction:
         self._objects.new.clear()
         self._new_tags.clear()
         if self._tip:
-            self._cache.mended(lambda: self._cache.record(str(self._tip)))
+            with suppress(TransientError):  # pushed it is; without the record the next transaction fetches
+                self._cache.mended(lambda: self._cache.record(str(self._tip)))
 
     def _send(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
         self._cache.write(self._objects.new)
@@ -159,66 +240,6 @@ class Transaction:
             entry = decode_tree(self._objects.read(tree, "tree")).get(name.encode())
             tree = entry.sha if entry and entry.is_folder else None
         return entry
-
-
-class _Objects:
-    """The objects a transaction has made and read, over those in the cache, over those of the remote."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-        self.new: dict[str, Stored] = {}
-        self.read_before: dict[str, Stored] = {}
-
-    def read(self, sha: str, kind: Kind) -> bytes:
-        """The content of an object. Raises GiteaUnavailable when it cannot be had."""
-        self.require([sha])
-        found = self.new.get(sha) or self.read_before[sha]
-        if found.kind != kind:
-            raise ValueError(f"{sha} is a {found.kind}, not a {kind}")
-        return found.data
-
-    def require(self, shas: list[str]) -> None:
-        """Have objects at hand; those that the cache lacks are fetched together."""
-        missing = self._lacking(shas)
-        if missing:
-            self._cache.mended(lambda: self._cache.fetch(missing))
-            missing = self._lacking(missing)
-        if missing:
-            # Fetched and still not readable: damaged on disk, where Git believes that it has them.
-            self._cache.discard()
-            self._cache.mended(lambda: self._cache.fetch(missing))
-            missing = self._lacking(missing)
-        if missing:
-            raise PushRejected(
-                f"the object {missing[0]} is gone: the repository was rewritten meanwhile", retry_after=1
-            )
-
-    def add(self, kind: Kind, data: bytes) -> str:
-        """Keep an object in memory until the push."""
-        sha = name_of(kind, data)
-        if sha not in self.read_before:
-            self.new[sha] = Stored(kind, data)
-        return sha
-
-    def mark(self) -> int:
-        """Where `new` stands now."""
-        return len(self.new)
-
-    def forget(self, mark: int) -> None:
-        """Drop the new objects since `mark`."""
-        for sha in list(self.new)[mark:]:
-            del self.new[sha]
-
-    def _lacking(self, shas: list[str]) -> list[str]:
-        lacking = []
-        for sha in dict.fromkeys(shas):
-            if sha in self.new or sha in self.read_before:
-                continue
-            if found := self._cache.read(sha):
-                self.read_before[sha] = found
-            else:
-                lacking.append(sha)
-        return lacking
 
 
 def _is_text(name: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Builds the tree that a plan makes of another, reading only the folders on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from .objects import FILE, FOLDER, Entry, Kind, decode_tree, encode_tree
@@ -33,6 +33,21 @@ def differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:
     """The paths of `plan`, as its edits named them, that are not in `tree` as the plan wants them."""
     _read_ahead(objects, tree, plan)
     yield from _differing(objects, tree, plan)
+
+
+def read_paths(objects: Objects, tree: str | None, paths: Iterable[Sequence[str]]) -> None:
+    """Have at hand the trees on the way to each of `paths` and those at them; a level costs at most one request."""
+    level: dict[str, list[Sequence[str]]] = {tree: list(paths)} if tree else {}
+    while level:
+        objects.require(list(level))
+        following: dict[str, list[Sequence[str]]] = {}
+        for sha, ahead in level.items():
+            entries = decode_tree(objects.read(sha, "tree"))
+            for path in filter(None, ahead):
+                entry = entries.get(path[0].encode())
+                if entry and entry.is_folder:
+                    following.setdefault(entry.sha, []).append(path[1:])
+        level = following
 
 
 def _differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:

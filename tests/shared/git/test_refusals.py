@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PushRejected, TransientError
-from shared.git.refusals import MAX_TEXT, RepositoryMissing, classify
+from shared.git.refusals import MAX_TEXT, PushDeclined, RepositoryMissing, classify
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "gitea" / "git.jsonl"
 CASES = {case["case"]: case for case in map(json.loads, RECORDINGS.read_text().splitlines())}
@@ -14,7 +14,7 @@ URL = "http://127.0.0.1:3999/infraforge/voltran.git"
 
 EXPECTED: dict[str, tuple[type[InfraForgeError], str]] = {
     "push-non-fast-forward": (PushRejected, "moved on"),
-    "push-delete-default-branch": (Forbidden, "branch main is the default branch and cannot be deleted"),
+    "push-delete-default-branch": (PushDeclined, "branch main is the default branch and cannot be deleted"),
     "push-wrong-token": (Forbidden, "does not accept the token"),
     "push-no-credentials": (Forbidden, "does not accept the token"),
     "push-missing-repo": (RepositoryMissing, "does not exist"),
@@ -27,11 +27,11 @@ EXPECTED: dict[str, tuple[type[InfraForgeError], str]] = {
     "push-race-1": (PushRejected, "moved on"),
     "push-race-2": (PushRejected, "moved on"),
     "push-race-3": (PushRejected, "moved on"),
-    "push-pre-receive-policy": (Forbidden, "policy: files must be signed off"),
+    "push-pre-receive-policy": (PushDeclined, "policy: files must be signed off"),
     "push-server-down": (GiteaUnavailable, "Failed to connect"),
-    "push-protected": (Forbidden, "Not allowed to push to protected branch main"),
-    "push-protected-force": (Forbidden, "branch main is protected from force push"),
-    "push-reader": (Forbidden, "User permission denied for writing."),
+    "push-protected": (PushDeclined, "Not allowed to push to protected branch main"),
+    "push-protected-force": (PushDeclined, "branch main is protected from force push"),
+    "push-reader": (PushDeclined, "User permission denied for writing."),
     "push-archived": (Forbidden, "This repo is archived."),
     "push-deleted-repo": (RepositoryMissing, "does not exist"),
     "fetch-deleted-repo": (RepositoryMissing, "does not exist"),
@@ -66,6 +66,9 @@ OTHERS: list[tuple[str, type[InfraForgeError] | None, str]] = [
     (FATAL + "The requested URL returned error: 502", GiteaUnavailable, "a proxy without Gitea"),
     (FATAL + "The requested URL returned error: 429", GiteaUnavailable, "throttled"),
     (FATAL + "The requested URL returned error: 301", RepositoryMissing, "renamed; redirects are not followed"),
+    (FATAL + "The requested URL returned error: 413", PushDeclined, "a proxy's bound: a smaller push may pass"),
+    ("fatal: remote error: upload-pack: not our ref 1234", PushRejected, "rewritten and collected since we looked"),
+    ("fatal: index-pack died of signal 25\nfatal: fetch-pack: x", TransientError, "the limit of a file's size"),
     (FATAL + "Could not resolve host: gitea", GiteaUnavailable, "no name"),
     (FATAL + "SSL certificate problem: unable to get local issuer certificate", GiteaUnavailable, "unknown CA"),
     ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", GiteaUnavailable, "cut off"),
