@@ -95,7 +95,11 @@ def adopt(
     for one in adopted.left:
         complain(f"no claim can produce it: {one}")
     if not adopted.operations:
-        raise Failure(f"{reference}: nothing to adopt")
+        raise Failure(
+            f"{reference}: nothing of it can be adopted: what is to stay has to be said in the claim"
+            if adopted.left
+            else f"{reference}: nothing to adopt: its files are what the claim says; --commit names another commit"
+        )
     typer.echo(_printed(list(adopted.operations), reference, output))
 
 
@@ -139,7 +143,7 @@ def _read(gitea: Gitea, reference: Reference, document: dict[str, Any], commit: 
         if base == edited:
             return Adoption()
         stderr().print(
-            Text(f"hand edit in {edited[:_SHORT]} by {clone.author(edited)}, against {base[:_SHORT]}"), soft_wrap=True
+            Text(f"{edited[:_SHORT]} by {clone.author(edited)}, compared with {base[:_SHORT]}"), soft_wrap=True
         )
         return adopt(document, clone.files(base, scope.paths), clone.files(edited, scope.paths))
 

@@ -96,7 +96,10 @@ def _git(arguments: list[str], token: str, stdin: bytes = b"") -> bytes | None:
         "GIT_CONFIG_VALUE_1": "false",
         "NO_PROXY": "*",
     }
-    done = subprocess.run(
-        ["git", *arguments], env=environment, input=stdin, capture_output=True, timeout=_TIMEOUT, check=False
-    )
+    try:
+        done = subprocess.run(
+            ["git", *arguments], env=environment, input=stdin, capture_output=True, timeout=_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
     return done.stdout if done.returncode == 0 else None

@@ -137,13 +137,14 @@ def _release_all(cluster: Cluster, chosen: list[Held]) -> tuple[list[Released], 
     released, failed = [], []
     for one in chosen:
         try:
-            released.append(_release(cluster, one))
+            released.append(let_go(cluster, one))
         except Refused as error:
             failed.append(f"{one.reference}: {error}")
     return released, failed
 
 
-def _release(cluster: Cluster, claim: Held) -> Released:
+def let_go(cluster: Cluster, claim: Held) -> Released:
+    """Take our finalizer off a claim, read again when it changes meanwhile. Raises `Refused`."""
     for _ in range(_TRIES):
         others = tuple(name for name in claim.finalizers if name != _finalizer())
         if _finalizer() not in claim.finalizers:

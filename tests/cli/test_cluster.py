@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.cluster import Applied, Cluster, Refused
+from cli.cluster import Applied, Changed, Cluster, Refused
 from cli.exits import Failure
 from cli.manifests import Manifest
 
@@ -102,3 +102,30 @@ def test_a_cluster_that_does_not_answer_is_named() -> None:
 def test_a_kubeconfig_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="absent cannot be used"):
         Cluster.of(tmp_path / "absent")
+
+
+def test_a_list_is_read_page_by_page() -> None:
+    """Thousands of claims come in pages, and one namespace's from its own path."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == f"/apis/{GROUP}":
+            return httpx.Response(200, json=KINDS)
+        asked.append(f"{request.url.path}?{request.url.params.get('continue')}")
+        token = {} if "continue" in request.url.params else {"continue": "next"}
+        return httpx.Response(200, json={"metadata": token, "items": [{"metadata": {"name": f"claim-{len(asked)}"}}]})
+
+    listing = Cluster(httpx.Client(base_url="https://cluster.test", transport=httpx.MockTransport(answer)))
+    found = list(listing.every(GROUP, "PlatformClaim", "dev"))
+    path = f"/apis/{GROUP}/namespaces/dev/platformclaims"
+    assert asked == [f"{path}?None", f"{path}?next"]
+    assert [(one["kind"], one["metadata"]["name"]) for one in found] == [
+        ("PlatformClaim", "claim-1"),
+        ("PlatformClaim", "claim-2"),
+    ]
+
+
+def test_a_conflict_has_a_type_of_its_own() -> None:
+    conflict = cluster(lambda _: httpx.Response(409, json={"message": "the object has been modified"}))
+    with pytest.raises(Changed, match="modified"):
+        conflict.merge(conflict.reference(Manifest(CLAIM, "claim.yaml")), {"metadata": {"resourceVersion": "1"}})

@@ -1,7 +1,12 @@
 """`infraforge confirm`, with a real API-server stand-in."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,3 +103,25 @@ def test_it_refuses_when_nothing_is_held(api: Api, infraforge: Infraforge, held:
     done = api.run(infraforge, "confirm", "appclaim/dev/apps", "--yes")
     assert (done.returncode, message in done.stderr) == (exits.FAILED, True), done.stderr
     assert annotation(api) is None
+
+
+def answered(api: Api, words: str) -> "subprocess.Popen[bytes]":
+    """The command at a terminal where somebody types `words`."""
+    ours, theirs = pty.openpty()
+    command = [str(Path(sys.executable).with_name("infraforge")), "confirm", "appclaim/dev/apps"]
+    with subprocess.Popen(
+        [*command, "--kubeconfig", str(api.running.kubeconfig)], stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs
+    ) as child:
+        os.write(ours, words.encode())
+        child.wait(60)
+    os.close(theirs)
+    os.close(ours)
+    return child
+
+
+@pytest.mark.usefixtures("claim")
+@pytest.mark.parametrize(("words", "code", "given"), [("n\n", exits.FAILED, None), ("y\n", exits.OK, TEXT)])
+def test_at_a_terminal_it_asks(api: Api, words: str, code: int, given: str | None) -> None:
+    hold(api)
+    assert answered(api, words).returncode == code
+    assert annotation(api) == given

@@ -1,14 +1,18 @@
 """`infraforge release`, with a real API-server stand-in and nothing else."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from cli import exits
-from cli.release import release
+from cli.cluster import Cluster, Reference, Refused
+from cli.release import Held, Released, let_go, release
 from tests.cli.api import CLEANUP, OTHER, Api, application, environment
 from tests.cli.conftest import Infraforge
 from tests.sandbox.apiserver.conftest import start
@@ -151,3 +155,52 @@ def test_the_documented_kubectl_does_the_same(api: Api, line: str, left: list[st
     assert claim["metadata"].get("finalizers", []) == left
     api.kubectl("patch", "appclaim/dev-apps", "-n", "dev", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
     api.delete("ApplicationClaim", "dev", "dev-apps")
+
+
+class Busy:
+    """A cluster in which somebody else changes the claim between our look and our patch, so many times."""
+
+    def __init__(self, times: int, *, gone: bool = False) -> None:
+        self.times = times
+        self.gone = gone
+        self.patches: list[Any] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(404, json={}) if self.gone else httpx.Response(200, json=self.claim)
+        self.patches.append(json.loads(request.content))
+        if len(self.patches) <= self.times:
+            return httpx.Response(409, json={"message": "the object has been modified"})
+        return httpx.Response(200, json={})
+
+    @property
+    def claim(self) -> dict[str, Any]:
+        metadata = {
+            "name": "apps",
+            "namespace": "dev",
+            "resourceVersion": str(len(self.patches)),
+            "finalizers": [CLEANUP],
+        }
+        return {"metadata": metadata, "spec": SPEC}
+
+    def released(self) -> Released:
+        http = httpx.Client(base_url="https://cluster.test", transport=httpx.MockTransport(self))
+        reference = Reference("ApplicationClaim", "applicationclaim", "dev", "apps", "/apis/x")
+        return let_go(Cluster(http), Held(reference, self.claim))
+
+
+def test_a_claim_that_changes_meanwhile_is_read_again() -> None:
+    """A status written at the same moment must not keep it, nor be undone."""
+    busy = Busy(2)
+    assert busy.released().outcome == "released"
+    versions = [one["metadata"]["resourceVersion"] for one in busy.patches]
+    assert versions == ["0", "1", "2"], "each patch holds for what was read, and for nothing else"
+
+
+def test_one_that_goes_meanwhile_is_released() -> None:
+    assert Busy(9, gone=True).released().outcome == "released"
+
+
+def test_one_that_changes_all_the_time_is_given_up() -> None:
+    with pytest.raises(Refused, match="try again"):
+        Busy(99).released()
