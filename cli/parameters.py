@@ -39,7 +39,12 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def cluster_of(kubeconfig: Path | None, data_dir: Path | None) -> Cluster:
     """The cluster that a command speaks to: the one named, or the running sandbox's."""
-    return Cluster.of(kubeconfig or running_sandbox(data_dir).blueprint.kubeconfig)
+    if kubeconfig is None:
+        try:
+            kubeconfig = running_sandbox(data_dir).blueprint.kubeconfig
+        except Failure as failure:
+            raise Failure(f"{failure}, or name a cluster with --kubeconfig", failure.code) from failure
+    return Cluster.of(kubeconfig)
 
 
 def server_address(url: str, option: str) -> str:

@@ -66,9 +66,7 @@ class Released:
 
 
 def release(
-    claims: Annotated[
-        list[str] | None, typer.Argument(metavar="[CLAIM]...", help=naming.FORMS, show_default=False)
-    ] = None,
+    claims: Annotated[list[str] | None, typer.Argument(metavar="CLAIM", help=naming.FORMS, show_default=False)] = None,
     *,
     every: Annotated[
         bool, typer.Option("--all", help="All claims of all kinds; with -n those of one namespace.")
@@ -94,7 +92,10 @@ def release(
     With kubectl alone, the first takes off everybody's finalizers and the second only ours (look up its place first):
 
         kubectl patch appclaim/dev-apps -n dev --type=merge -p '{"metadata":{"finalizers":null}}'
-        kubectl patch appclaim/dev-apps -n dev --type=json -p '[{"op":"test","path":"/metadata/finalizers/0","value":"platform.infraforge.io/cleanup"},{"op":"remove","path":"/metadata/finalizers/0"}]'
+        kubectl patch appclaim/dev-apps -n dev --type=json -p '[
+          {"op": "test", "path": "/metadata/finalizers/0",
+           "value": "platform.infraforge.io/cleanup"},
+          {"op": "remove", "path": "/metadata/finalizers/0"}]'
 
     Examples:
 
@@ -104,7 +105,7 @@ def release(
         infraforge release --all -n dev --yes              # a namespace that stays Terminating
         infraforge release --all --any --yes               # before InfraForge is uninstalled
         infraforge release --all --kubeconfig ~/.kube/config
-    """  # noqa: E501 - a command line to be copied
+    """
     if every == bool(claims):
         raise Failure("name claims, or --all", USAGE)
     cluster = cluster_of(kubeconfig, data_dir)

@@ -143,7 +143,7 @@ def test_a_cluster_without_our_kinds_is_said(infraforge: Infraforge, tmp_path: P
 
 def documented() -> list[str]:
     """The kubectl lines of the help."""
-    return re.findall(r"^ +(kubectl patch .*)$", release.__doc__ or "", flags=re.MULTILINE)
+    return re.findall(r"^ +(kubectl patch .*?')$", release.__doc__ or "", flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(("line", "left"), list(zip(documented(), ([], [OTHER]), strict=True)), ids=["all", "ours"])
