@@ -40,8 +40,8 @@ class _Server(uvicorn.Server):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.apiserver",
-        description="A Kubernetes API server for a laptop: CRDs, namespaces, Secrets, ConfigMaps, Events and "
-        "ServiceAccounts over HTTPS. DATA_DIR/kubeconfig opens it.",
+        description="A Kubernetes API server for a laptop: CRDs, namespaces, Secrets, ConfigMaps, Events, "
+        "ServiceAccounts and PersistentVolumeClaims over HTTPS. DATA_DIR/kubeconfig opens it.",
         epilog="Not covered (404): pods and other workloads, controllers, garbage collection by owner, RBAC, webhooks, "
         "answers in protobuf, the scale subresource.",
     )

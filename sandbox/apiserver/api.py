@@ -14,7 +14,7 @@ from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.listing import list_page
 from sandbox.apiserver.objects import Options, Target
 from sandbox.apiserver.rendering import Renderer, dumps, form
-from sandbox.apiserver.requests import Location, flag, number, write_options
+from sandbox.apiserver.requests import Location, check_propagation, flag, number, write_options
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.schema import compile_type
 from sandbox.apiserver.selectors import Matcher, matcher
@@ -185,7 +185,9 @@ class Api:
             wishes = json.loads(body) if body.strip() else {}
         except ValueError as error:
             raise errors.bad_request(f"couldn't get version/kind; json parse error: {error}") from error
-        return wishes if isinstance(wishes, dict) else {}
+        wishes = wishes if isinstance(wishes, dict) else {}
+        check_propagation(wishes.get("propagationPolicy") or request.query_params.get("propagationPolicy"))
+        return wishes
 
     def _written(
         self, request: Request, resource: Resource, entry: Entry, options: Options, code: int = 200

@@ -56,7 +56,16 @@ _EVENT_COLUMNS = (
     Column("Count", "string", ".count", priority=1),
     Column("Name", "string", ".metadata.name", priority=1),
 )
-
+_VOLUME_CLAIM_COLUMNS = (
+    Column("Status", "string", ".status.phase"),
+    Column("Volume", "string", ".spec.volumeName"),
+    Column("Capacity", "string", ".status.capacity.storage"),
+    Column("Access Modes", "string"),
+    Column("StorageClass", "string", ".spec.storageClassName"),
+    Column("VolumeAttributesClass", "string", ".spec.volumeAttributesClassName"),
+    _AGE,
+    Column("VolumeMode", "string", ".spec.volumeMode", priority=1),
+)
 
 _KINDS: tuple[Json, ...] = (
     {"kind": "ConfigMap", "short_names": ("cm",), "columns": (Column("Data", "string"), _AGE)},
@@ -76,6 +85,13 @@ _KINDS: tuple[Json, ...] = (
         "columns": (Column("Status", "string", ".status.phase", "The status of the namespace"), _AGE),
         "selectable": {"status.phase": ("status", "phase")},
         "skeleton": {"spec": {}, "status": {}},
+    },
+    {
+        "kind": "PersistentVolumeClaim",
+        "short_names": ("pvc",),
+        "status": True,
+        "columns": _VOLUME_CLAIM_COLUMNS,
+        "skeleton": {"spec": {"resources": {}}, "status": {}},
     },
     {
         "kind": "Secret",
@@ -154,6 +170,7 @@ def hooks() -> dict[str, Hooks]:
         "configmaps": Hooks(validate=_validate_immutable),
         "events": Hooks(defaults=_default_event),
         "namespaces": Hooks(_default_namespace, _prepare_namespace, deleting=_terminating_namespace),
+        "persistentvolumeclaims": Hooks(_default_volume_claim, _prepare_volume_claim, _validate_volume_claim),
         "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),
         "selfsubjectaccessreviews.authorization.k8s.io": Hooks(prepare=_allow),
     }
@@ -180,6 +197,27 @@ def _prepare_namespace(namespace: Json, old: Json | None) -> None:
 
 def _terminating_namespace(namespace: Json) -> Json:
     return {**namespace, "status": {"phase": "Terminating"}}
+
+
+def _default_volume_claim(claim: Json) -> None:
+    claim.setdefault("spec", {}).setdefault("resources", {})
+    claim["spec"].setdefault("volumeMode", "Filesystem")
+
+
+def _prepare_volume_claim(claim: Json, old: Json | None) -> None:
+    # No controller takes the finalizer of claims in use off again here, so none is set.
+    if old is None:
+        claim["status"] = {"phase": "Pending"}
+
+
+def _validate_volume_claim(claim: Json, old: Json | None) -> list[Cause]:
+    causes = []
+    if not claim["spec"].get("accessModes"):
+        text = "Required value: at least 1 access mode is required"
+        causes.append(Cause("FieldValueRequired", text, "spec.accessModes"))
+    if "storage" not in (claim["spec"]["resources"].get("requests") or {}):
+        causes.append(Cause("FieldValueRequired", "Required value", "spec.resources[storage]"))
+    return causes
 
 
 def _default_secret(secret: Json) -> None:

@@ -1,5 +1,6 @@
 """What a request asks for: the parts of its path and its query parameters."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from sandbox.apiserver.objects import Options
 
 Json = dict[str, Any]
 _LONGEST_MANAGER = 128
+_PROPAGATION = ("Foreground", "Background", "Orphan")
 
 
 @dataclass(frozen=True)
@@ -87,3 +89,16 @@ def write_options(query: QueryParams, agent: str, subresource: str, *, apply: bo
         force=flag(query, "force"),
         subresource=subresource,
     )
+
+
+def check_propagation(policy: object) -> None:
+    """Raise the 422 of a deletion's unknown propagationPolicy. Nothing here has dependents, so all known ones are one.
+
+    Source: apimachinery, ValidateDeleteOptions.
+    """
+    if policy is None or policy in _PROPAGATION:
+        return
+    supported = ", ".join(json.dumps(name) for name in (*_PROPAGATION, "nil"))
+    text = f"Unsupported value: {json.dumps(policy)}: supported values: {supported}"
+    cause = Cause("FieldValueNotSupported", text, "propagationPolicy")
+    raise errors.invalid("DeleteOptions.meta.k8s.io", "", [cause])

@@ -9,6 +9,12 @@ from sandbox.apiserver.schema import Schema, ordered
 from sandbox.apiserver.timestamps import age
 
 Json = dict[str, Any]
+_ACCESS_MODES = {
+    "ReadWriteOnce": "RWO",
+    "ReadOnlyMany": "ROX",
+    "ReadWriteMany": "RWX",
+    "ReadWriteOncePod": "RWOP",
+}
 
 
 def column_definitions(resource: Resource, metadata: Schema) -> list[Json]:
@@ -66,6 +72,10 @@ def _builtin_cell(resource: Resource, name: str, value: Json, now: datetime) -> 
     match name:
         case "Data":
             return len(value.get("data") or {}) + len(value.get("binaryData") or {})
+        case "Access Modes":
+            return ",".join(
+                _ACCESS_MODES.get(mode, mode) for mode in (value.get("status") or {}).get("accessModes") or ()
+            )
         case "Secrets":
             return len(value.get("secrets") or ())
         case "Object":

@@ -153,6 +153,32 @@ def test_patch_label_annotate_select(kubectl: Kubectl, claim: str) -> None:
     assert "dev-apps" in kubectl("get", "appclaim", "--field-selector", "metadata.name=dev-apps")
 
 
+def test_let_go_of_a_finalizer(kubectl: Kubectl, claim: str) -> None:
+    """A claim that a finalizer holds is annotated, then released by hand, as operators do."""
+    held = yaml.safe_load(claim)
+    held["metadata"]["finalizers"] = ["platform.infraforge.io/cleanup"]
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(held))
+    kubectl("delete", "appclaim", "dev-apps", "--wait=false", "--cascade=orphan")
+    kubectl("annotate", "appclaim", "dev-apps", "platform.infraforge.io/confirm-removal=remove-1-0badcafe")
+    kubectl("annotate", "appclaim", "dev-apps", "platform.infraforge.io/confirm-removal-")
+    assert kubectl("get", "appclaim", "dev-apps", "-o", "jsonpath={.metadata.finalizers[*]}")
+    kubectl("patch", "appclaim", "dev-apps", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    assert "NotFound" in kubectl("get", "appclaim", "dev-apps", fails=True)
+
+
+def test_volume_claims(kubectl: Kubectl) -> None:
+    """Applied, listed by label with the usual columns, and deleted."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "8Gi"}}}
+    head = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    claim = head | {"metadata": {"name": "data-0", "labels": {"app": "postgres"}}, "spec": spec}
+    assert "created" in kubectl("apply", "-f", "-", stdin=yaml.safe_dump(claim))
+    assert "unchanged" in kubectl("apply", "-f", "-", stdin=yaml.safe_dump(claim))
+    shown = kubectl("get", "pvc", "-l", "app=postgres")
+    assert "STATUS" in shown
+    assert "Pending" in shown
+    assert "deleted" in kubectl("delete", "pvc", "data-0")
+
+
 def test_wait(kubectl: Kubectl, claim: str) -> None:
     """`kubectl wait` sees the condition that a status patch sets, and times out on another."""
     kubectl("apply", "-f", "-", stdin=claim)
