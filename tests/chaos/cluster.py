@@ -46,7 +46,8 @@ class Cluster:
 
     def kubeconfig(self, server: str) -> str:
         """A kubeconfig for the same user at another address."""
-        return str(yaml.safe_dump(self._document | {"clusters": [{"name": "sandbox", "cluster": {"server": server}}]}))
+        named = {"name": self._document["clusters"][0]["name"], "cluster": {"server": server}}
+        return str(yaml.safe_dump(self._document | {"clusters": [named]}))
 
     def live(self) -> Iterator[Document]:
         """Every claim."""

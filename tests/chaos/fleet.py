@@ -59,10 +59,17 @@ class Fleet:
         """Change nothing that matters: a label."""
         self._cluster.patch(claim, {"metadata": {"labels": {"turn": str(self._next())}}})
 
-    def resolve_again(self, claims: Sequence[Document]) -> None:
-        """Ask for the images' digests anew."""
+    def retag(self, claims: Sequence[Document]) -> list[str]:
+        """Give each application another tag, and ask for all digests anew; says which claims."""
+        turn = self._next()
         for claim in claims:
-            self._cluster.annotate(claim, RESOLVE_AGAIN, str(self._next()))
+            spec: Any = claim["spec"]
+            for one in spec["applications"]:
+                tags = IMAGES[one["name"]][1]
+                one["image"]["tag"] = tags[(tags.index(one["image"]["tag"]) + 1) % len(tags)]
+            change = {"spec": {"applications": copy.deepcopy(spec["applications"])}}
+            self._cluster.patch(claim, change | {"metadata": {"annotations": {RESOLVE_AGAIN: str(turn)}}})
+        return [reference(claim) for claim in claims]
 
     def delete(self, claim: Document) -> None:
         """Ask for a claim's deletion."""

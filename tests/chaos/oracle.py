@@ -5,7 +5,7 @@ taken back. The pure functions are the production code's own, which their own te
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,6 +43,12 @@ class Verdict:
     def converged(self) -> bool:
         """Whether all is well."""
         return not self.git and not self.statuses
+
+    def without(self, known: Collection[str]) -> "Verdict":
+        """What of it is new."""
+        return Verdict(
+            [one for one in self.git if one not in known], [one for one in self.statuses if one not in known]
+        )
 
     def __str__(self) -> str:
         lines = [*self.git[:_SHOWN], *self.statuses[:_SHOWN]]
@@ -206,10 +212,10 @@ class Oracle:
                 elif (last := self._last_change(row["path"])) != row.get("commit"):
                     yield f"{name} names commit {str(row.get('commit'))[:8]}; its files changed last in {str(last)[:8]}"
                 image = wanted[name].get("image")
-                if image and row.get("digest") is not None:
+                if image:
                     said = f"{image['repository']}:{image['tag']}"
-                    if row["digest"] != self.digests.get(said):
-                        yield f"{name} has the digest {row['digest'][:20]}, which is not that of {said}"
+                    if row.get("digest") != self.digests[said]:
+                        yield f"{name} has the digest {str(row.get('digest'))[:20]}, which is not that of {said}"
 
     def _last_change(self, folder: str) -> str | None:
         inside = f"{folder}/"

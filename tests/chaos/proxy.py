@@ -177,6 +177,7 @@ class Loop:
     """An event loop in a thread of its own, for all proxies."""
 
     def __init__(self) -> None:
+        self.ends: list[Callable[[], None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
 
@@ -185,6 +186,8 @@ class Loop:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for end in self.ends:
+            end()
         self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -199,6 +202,7 @@ class Loop:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
 
 
 @dataclass
@@ -222,6 +226,7 @@ class Proxy:
 
     def __post_init__(self) -> None:
         self._upstream = Upstream(self.target, self.authority)
+        self.loop.ends.append(self.down)
         self.up()
 
     @property

@@ -18,9 +18,11 @@ from tests.chaos.waiting import NotInTime, until
 from tests.chaos.world import World
 
 T = TypeVar("T")
-CONVERGENCE: Final = 120.0
+CONVERGENCE: Final = 60.0
 """Seconds after the last fault in which everything must be well."""
 _WATCHED: Final = 0.3
+_AT_ONCE: Final = 6
+_POLL: Final = 0.1
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Stage:
     short: bool
     report: Callable[[Row], None]
     rows: list[Row] = field(default_factory=list)
+    _known: set[str] = field(default_factory=set)
     _ledger: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -79,15 +82,26 @@ class Stage:
         """Wait for something to be seen."""
         return until(what, seen, seconds=seconds)
 
-    def breaking(self, row: Row, proxy: Proxy, *rules: Rule, edits: int = 6, least: int = 3) -> None:
-        """Edit some claims under `rules`, until each of these was injected often enough."""
-        claims = self.fleet.some(edits)
+    def breaking(self, row: Row, proxy: Proxy, *rules: Rule, least: int = 5) -> None:
+        """Edit claims under `rules`, until each of these was injected often enough."""
         with proxy.doing(*rules):
-            row.claims |= set(self.fleet.edit(claims))
             try:
-                self.until(f"{least} faults of each kind", lambda: all(one.injected >= least for one in rules))
+                self.working(row, f"{least} faults of each kind", lambda: all(one.injected >= least for one in rules))
             finally:
                 row.injected += sum(one.injected for one in rules)
+
+    def working(self, row: Row, what: str, seen: Callable[[], bool]) -> None:
+        """Edit some claims, and others every second, until something is seen."""
+        again = time.monotonic()
+
+        def look() -> bool:
+            nonlocal again
+            if time.monotonic() >= again:
+                row.claims |= set(self.fleet.edit(self.fleet.some(_AT_ONCE)))
+                again = time.monotonic() + 1
+            return seen()
+
+        self.until(what, look)
 
     def holding(self, what: str, seconds: float) -> None:
         """Let a fault last. The statuses are watched meanwhile."""
@@ -119,21 +133,24 @@ class Stage:
 
         return look
 
-    def verdict(self) -> Verdict:
-        """What differs now."""
-        documents = list(self.world.cluster.live())
-        with self._ledger:
-            return self.oracle.judge(documents)
-
     def _converge(self, row: Row) -> bool:
         deadline = time.monotonic() + CONVERGENCE
-        while not (verdict := self.verdict()).converged:
+        judged, verdict = None, Verdict()
+        while True:
+            documents, head = list(self.world.cluster.live()), self.oracle.ledger.head()
+            looked_at = (head, [one["metadata"]["resourceVersion"] for one in documents])
+            if looked_at != judged:
+                judged = looked_at
+                with self._ledger:
+                    verdict = self.oracle.judge(documents).without(self._known)
+            if verdict.converged:
+                return True
             if time.monotonic() > deadline:
                 row.problems.append(f"after {CONVERGENCE:.0f} s: {verdict}")
                 row.wrong += verdict.statuses
+                self._known |= {*verdict.git, *verdict.statuses}  # told once, so that the next scenario is judged too
                 return False
-            time.sleep(0.1)
-        return True
+            time.sleep(_POLL)
 
     @contextmanager
     def _watched(self, row: Row) -> Iterator[None]:

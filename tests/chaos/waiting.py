@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-_POLL = 0.05
+_POLL = 0.1
 
 
 class NotInTime(Exception):

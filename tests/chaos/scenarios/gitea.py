@@ -36,7 +36,7 @@ def down(stage: Stage) -> None:
             claims = stage.fleet.some(8)
             row.claims |= set(stage.fleet.edit(claims))
             row.injected = 1
-            stage.until("a status that says that Gitea is down", stage.says(claims, "does not answer"))
+            stage.until("a status that says that Gitea is down", stage.says(claims, "cannot be reached"))
             stage.holding("the end of the outage", 4 if stage.short else 60)
         finally:
             proxy.up()
@@ -46,7 +46,7 @@ def failing(stage: Stage) -> None:
     """Every second answer is 500, to Git and to the API."""
     with stage.observed("gitea answers 500") as row:
         rule = Rule(faults.answer(500, b"the database is locked"), share=0.5)
-        stage.breaking(row, stage.world.lines.gitea, rule, edits=8, least=8)
+        stage.breaking(row, stage.world.lines.gitea, rule, least=8)
 
 
 def slow(stage: Stage) -> None:
@@ -63,14 +63,14 @@ def reset_in_push(stage: Stage) -> None:
     """The connection breaks when half of a push is sent."""
     with stage.observed("gitea resets in mid-push") as row:
         rule = Rule(faults.reset_in_request, is_push, limit=5)
-        stage.breaking(row, stage.world.lines.gitea, rule, edits=8)
+        stage.breaking(row, stage.world.lines.gitea, rule, least=3)
 
 
 def lost_answer(stage: Stage) -> None:
     """The push is done, and nobody hears of it."""
     with stage.observed("push done, answer lost") as row:
         rule = Rule(faults.lose_answer, is_push, limit=5)
-        stage.breaking(row, stage.world.lines.gitea, rule, edits=8)
+        stage.breaking(row, stage.world.lines.gitea, rule, least=3)
 
 
 def refused(stage: Stage) -> None:

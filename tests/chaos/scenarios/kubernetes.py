@@ -48,7 +48,7 @@ def is_watch(request: Request) -> bool:
 
 def _answered(stage: Stage, name: str, fault: Fault, when: Callable[[Request], bool]) -> None:
     with stage.observed(name) as row:
-        stage.breaking(row, stage.world.lines.kube, Rule(fault, when, share=0.5), edits=8, least=6)
+        stage.breaking(row, stage.world.lines.kube, Rule(fault, when, share=0.5), least=6)
 
 
 def expired_list(stage: Stage) -> None:
@@ -73,7 +73,7 @@ def token_expired(stage: Stage) -> None:
             stage.until("refused requests", lambda: rule.injected >= 6)
             stage.holding("a new token", 1 if stage.short else 5)
         late = Rule(status(401, "Unauthorized", "Unauthorized"), share=0.5)  # the new token is not known everywhere
-        stage.breaking(row, stage.world.lines.kube, late, edits=6, least=6)
+        stage.breaking(row, stage.world.lines.kube, late, least=6)
         row.injected += rule.injected
 
 

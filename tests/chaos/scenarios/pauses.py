@@ -20,11 +20,9 @@ def run(stage: Stage) -> None:
     world = stage.world
     lines = world.new_lines()
     world.add(world.function(OTHER, FUNCTION, lines))
-    silence = Rule(faults.answer(204))  # only we send events
     try:
-        with world.events[FUNCTION].doing(silence):
-            _overtaken(stage, "stopped between read and fetch", is_git)
-            _overtaken(stage, "stopped between fetch and push", _is_push_offer)
+        _overtaken(stage, "stopped between read and fetch", is_git)
+        _overtaken(stage, "stopped between fetch and push", _is_push_offer)
     finally:
         world.end(OTHER)
 
@@ -42,7 +40,8 @@ def _overtaken(stage: Stage, name: str, when: Callable[[Request], bool]) -> None
 def _one(stage: Stage, row: Row, claim: Document, when: Callable[[Request], bool]) -> None:
     """The first process stops with the older generation in hand; the second pushes the newer one."""
     world, gate = stage.world, faults.Gate()
-    with world.lines.gitea.doing(Rule(gate, when, limit=1)):
+    silence = Rule(faults.answer(204))  # only we send events
+    with world.events[FUNCTION].doing(silence), world.lines.gitea.doing(Rule(gate, when, limit=1)):
         row.claims |= set(stage.fleet.edit([claim]))
         late = threading.Thread(target=tell, args=(world.url(FUNCTION), claim), daemon=True)
         late.start()

@@ -1,12 +1,16 @@
 """The image registry: down, slow, tired of us, wrong, and elsewhere."""
 
 import re
+from collections.abc import Sequence
+from functools import partial
 
 from tests.chaos import faults
 from tests.chaos.cluster import Document
 from tests.chaos.proxy import Exchange, Request, Rule
 from tests.chaos.stage import Row, Stage
 
+ASKING = 5
+"""Claims whose images are asked for."""
 WRONG = f"sha256:{'ab' * 32}"
 
 
@@ -30,9 +34,8 @@ def down(stage: Stage) -> None:
         proxy = stage.world.lines.registry
         proxy.down()
         try:
-            claims = stage.fleet.applications[:5]
-            row.claims |= set(stage.fleet.edit(claims))
-            stage.fleet.resolve_again(claims)
+            claims = stage.fleet.applications[:ASKING]
+            row.claims |= set(stage.fleet.retag(claims))
             row.injected = 1
             stage.until("a status that says that the registry is down", stage.says(claims, "does not answer"))
         finally:
@@ -43,7 +46,7 @@ def slow(stage: Stage) -> None:
     """Answers take longer than a function waits for them."""
     with stage.observed("registry slow") as row:
         seconds = 2 * stage.world.limits.registry_timeout
-        _asked(stage, row, Rule(faults.delay(seconds), is_manifest, limit=4), least=1)
+        _asked(stage, row, Rule(faults.delay(seconds), is_manifest, limit=4))
 
 
 def limited(stage: Stage) -> None:
@@ -51,7 +54,7 @@ def limited(stage: Stage) -> None:
     with stage.observed("registry rate-limits") as row:
         content = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}'
         headers = {"Content-Type": "application/json", "Retry-After": "1"}
-        _asked(stage, row, Rule(faults.answer(429, content, headers), is_manifest, limit=4), least=1)
+        _asked(stage, row, Rule(faults.answer(429, content, headers), is_manifest, limit=4))
 
 
 def wrong_digest(stage: Stage) -> None:
@@ -70,7 +73,7 @@ def wrong_digest(stage: Stage) -> None:
             faults.changed({"docker-content-digest": WRONG}),
             lambda request: is_manifest(request) and request.method == "GET",
         )
-        _asked(stage, row, garbage, silent, wrong, least=2)
+        _asked(stage, row, garbage, silent, wrong)
 
 
 def redirected(stage: Stage) -> None:
@@ -101,18 +104,16 @@ def redirected(stage: Stage) -> None:
         row.problems += [f"{one.method} {one.path} took the Authorization along to another host" for one in told]
 
 
-def _asked(stage: Stage, row: Row, *rules: Rule, least: int) -> None:
-    claims = stage.fleet.applications[:5]
+def _asked(stage: Stage, row: Row, *rules: Rule, least: int = 1) -> None:
+    """Have images resolved under `rules`, until each of these was injected often enough."""
+    claims = stage.fleet.applications[:ASKING]
     with stage.world.lines.registry.doing(*rules):
-        row.claims |= set(stage.fleet.edit(claims))
-        stage.fleet.resolve_again(claims)
-        stage.until("questions to the registry", lambda: sum(one.injected for one in rules) >= least)
-        if len(rules) > 1:
-            stage.until("each of the answers", lambda: all(one.injected for one in rules[1:]))
-        stage.until("work on the claims", lambda: _seen(stage, claims))
+        while any(one.injected < least for one in rules):
+            row.claims |= set(stage.fleet.retag(claims))
+            stage.until("work on the claims", partial(_seen, stage, claims))
     row.injected += sum(one.injected for one in rules)
 
 
-def _seen(stage: Stage, claims: list[Document]) -> bool:
+def _seen(stage: Stage, claims: Sequence[Document]) -> bool:
     live = [stage.claim(one) for one in claims]
     return all(one.get("status", {}).get("observedGeneration") == one["metadata"]["generation"] for one in live)
