@@ -133,11 +133,11 @@ class Transaction:
         self._tip = mark.tip
 
     def look_ahead(self, paths: Sequence[str]) -> None:
-        """Have the folders on the way to `paths` and those at them at hand, for a request a level at most.
+        """Have the folders on the way to `paths` (the root for "") and at them at hand: a request a level at most.
 
         Raises ValueError for a bad path.
         """
-        read_paths(self._objects, self._tree(), [segments(path) for path in paths])
+        read_paths(self._objects, self._tree(), [segments(path) if path else () for path in paths])
 
     def touched(self, since: str | None) -> frozenset[str] | None:
         """The paths that differ between the commit `since` and the tip; None means anything may.

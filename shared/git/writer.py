@@ -98,7 +98,7 @@ class Writer:
         halves, so that only who is at fault gets Forbidden. A result that stands on nothing that is yet to be pushed is
         returned without waiting for the push. Raises ValueError for a bad path in `scope`.
         """
-        for path in scope:
+        for path in filter(None, scope):
             segments(path)
         call = self._line.call(job, scope)
         try:

@@ -334,7 +334,9 @@ def test_looking_ahead_costs_a_request_a_level(backend: Backend, opened: Opener)
     services = [f"environments/nonprod/env{n:03d}/platform/postgres" for n in range(10)]
     with opened().transaction() as transaction:
         backend.exchanges.clear()
-        transaction.look_ahead([*folders, *services, "not/there", f"{APPS}/app-00001/values.yaml/below", "root-apps"])
+        transaction.look_ahead(
+            ["", *folders, *services, "not/there", f"{APPS}/app-00001/values.yaml/below", "root-apps"]
+        )
         assert sum(exchange.service == "upload" for exchange in backend.exchanges) == 2
         backend.exchanges.clear()
         assert [len(transaction.names(folder)) for folder in folders] == [100] * 10
