@@ -10,7 +10,7 @@ import uvicorn
 
 from sandbox.broker.app import create_app
 from sandbox.broker.config import load
-from sandbox.broker.dispatcher import Bounds
+from sandbox.broker.load import Bounds
 
 
 def main() -> None:
@@ -22,8 +22,12 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True, help="keeps dead-letters.sqlite")
     parser.add_argument("--config", type=Path, required=True, help="triggers.yaml")
     parser.add_argument("--concurrency", type=int, default=defaults.concurrency, help="requests at a time per trigger")
-    parser.add_argument("--max-deliveries", type=int, default=defaults.deliveries, help="under way; beyond: 503")
-    parser.add_argument("--max-bytes", type=int, default=defaults.size, help="of events under way; beyond: 503")
+    parser.add_argument(
+        "--max-deliveries", type=int, default=defaults.deliveries, help="under way to one subscriber; beyond: 503"
+    )
+    parser.add_argument(
+        "--max-bytes", type=int, default=defaults.size, help="of events under way to one subscriber; beyond: 503"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its line per request would double the functions' own

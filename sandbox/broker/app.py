@@ -28,9 +28,11 @@ from starlette.routing import Route
 
 from sandbox.broker.attempt import passed_on
 from sandbox.broker.config import BrokerConfig
-from sandbox.broker.dispatcher import Bounds, Dispatcher, Overloaded
+from sandbox.broker.dispatcher import Dispatcher
 from sandbox.broker.event import MalformedEvent, read
 from sandbox.broker.letters import Letters
+from sandbox.broker.load import Bounds, Load, Overloaded
+from sandbox.broker.slots import connecting
 
 LONGEST_PAGE: Final = 1000
 LONGEST_WAIT: Final = 600.0
@@ -51,18 +53,12 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True)
         letters = Letters(data_dir / "dead-letters.sqlite")
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=1.0)
-        client = httpx.AsyncClient(transport=transport, limits=limits, timeout=None, trust_env=False)  # noqa: S113 - every try is timed as a whole
-        client.headers.update({"User-Agent": "infraforge-sandbox-broker", "Accept-Encoding": "gzip"})
-        for name in ("Accept", "Connection"):  # Go's client sends neither
-            del client.headers[name]
-        dispatcher = Dispatcher(config, letters, client, url.rstrip("/"), bounds or Bounds())
+        dispatcher = Dispatcher(config, letters, connecting(transport), url.rstrip("/"), Load(bounds or Bounds()))
         app.state.dispatcher = dispatcher
         try:
             yield
         finally:
             await dispatcher.close()
-            await client.aclose()
             letters.close()
 
     own = f"/{config.namespace}/{config.name}"
@@ -91,8 +87,8 @@ async def _ingress(request: Request) -> Response:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > dispatcher.bounds.event:
-            return _refused(413, f"the event is larger than {dispatcher.bounds.event} bytes")
+        if len(body) > dispatcher.load.bounds.event:
+            return _refused(413, f"the event is larger than {dispatcher.load.bounds.event} bytes")
     try:
         event = read(request.headers.raw, bytes(body))
         if event is None:
@@ -120,7 +116,7 @@ async def _status(request: Request) -> Response:
             ],
             "delivery": dispatcher.config.delivery.model_dump(mode="json", by_alias=True, exclude_none=True),
             "underWay": {"deliveries": dispatcher.load.deliveries, "bytes": dispatcher.load.size},
-            "bounds": {"deliveries": dispatcher.bounds.deliveries, "bytes": dispatcher.bounds.size},
+            "bounds": {"deliveries": dispatcher.load.bounds.deliveries, "bytes": dispatcher.load.bounds.size},
             "deadLetters": total,
         }
     )

@@ -15,6 +15,7 @@ The names are those of Knative's Broker and Trigger (eventing.knative.dev/v1).
 """
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -82,7 +83,7 @@ class Filter(_Model):
 
     attributes: dict[str, str] = {}
 
-    def passes(self, attributes: dict[str, str]) -> bool:
+    def passes(self, attributes: Mapping[str, str]) -> bool:
         """Whether an event with `attributes` is for this trigger."""
         return all(
             name in attributes and expected in (ANY, attributes[name]) for name, expected in self.attributes.items()

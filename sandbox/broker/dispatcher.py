@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-import httpx
-
 from sandbox.broker.attempt import Header, Verdict, attempt
 from sandbox.broker.config import BrokerConfig, Delivery, Trigger
 from sandbox.broker.event import Event, MalformedEvent, validate
 from sandbox.broker.letters import Failure, Letters
+from sandbox.broker.load import Load, Overloaded
+from sandbox.broker.slots import Connect, Slots
 
 TTL: Final = "knativebrokerttl"
 ARRIVAL: Final = "knativearrivaltime"
@@ -27,34 +27,9 @@ ERRORS: Final = ("knativeerrordest", "knativeerrorcode", "knativeerrordata")
 FIRST_TTL: Final = 255
 LONGEST_ERROR: Final = 768
 """Bytes of an answer whose base64 fits into knativeerrordata; Knative's dispatcher crashes on one more."""
+NO_ROOM: Final = b"the broker holds as many events for this subscriber as it may"
 
 log = logging.getLogger(__name__)
-
-
-class Overloaded(Exception):
-    """As many deliveries, or bytes, are under way as the broker may hold: answer 503."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What the broker holds at most, whatever is sent to it."""
-
-    deliveries: int = 20_000
-    """Events under way, counted once for each trigger that wants them."""
-    size: int = 256 * 1024 * 1024
-    """Bytes of those events."""
-    event: int = 8 * 1024 * 1024
-    """Bytes of one event; the ingress answers 413 to more."""
-    concurrency: int = 32
-    """Requests at a time to each trigger's subscriber."""
-
-
-@dataclass
-class Load:
-    """What is under way now."""
-
-    deliveries: int = 0
-    size: int = 0
 
 
 @dataclass
@@ -63,27 +38,34 @@ class Dispatcher:
 
     config: BrokerConfig
     letters: Letters
-    client: httpx.AsyncClient
+    connect: Connect
     url: str
-    bounds: Bounds = field(default_factory=Bounds)
-    load: Load = field(default_factory=Load)
-    _slots: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    load: Load
+    _slots: dict[str, Slots] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def accept(self, event: Event, headers: Iterable[Header] = ()) -> None:
         """Take `event` over, as the ingress does: stamp it and start its deliveries.
 
-        Raises `MalformedEvent` (400) for an invalid event or one that replies to replies without end, and
-        `Overloaded` (503), both before anything was taken.
+        Raises `MalformedEvent` (400) for an invalid event or one that replies to replies without end, and `Overloaded`
+        (503) if no subscriber that it is for has room, both before anything was taken. If one has room and another
+        does not, the one gets it and the other's is a dead letter: a subscriber that hangs holds up no one else.
         """
         validate(event)
         event = event.with_attributes(**{TTL: str(_next_ttl(event)), ARRIVAL: _now()})
-        wanted = [trigger for trigger in self.config.triggers if trigger.filter.passes(dict(event.attributes))]
-        size = event.size * len(wanted)
-        if self.load.deliveries + len(wanted) > self.bounds.deliveries or self.load.size + size > self.bounds.size:
+        wanted: dict[str, list[Trigger]] = {}
+        for trigger in self.config.triggers:
+            if trigger.filter.passes(event.attributes):
+                wanted.setdefault(trigger.subscriber.uri, []).append(trigger)
+        full = {uri for uri, triggers in wanted.items() if not self.load.has_room(uri, event, len(triggers))}
+        if wanted and len(full) == len(wanted):
             raise Overloaded
-        for trigger in wanted:
-            self._start(trigger, event, tuple(headers), letter=None)
+        for uri, triggers in wanted.items():
+            for trigger in triggers:
+                if uri in full:
+                    self.letters.add(trigger.name, event, Failure(503, self.url, NO_ROOM, 0))
+                else:
+                    self._start(trigger, event, tuple(headers), letter=None)
 
     def replay(self, identity: int) -> asyncio.Task[None] | None:
         """Deliver a dead letter to its own trigger once more; None if it is not there or is being replayed.
@@ -96,7 +78,7 @@ class Dispatcher:
         trigger = next((each for each in self.config.triggers if each.name == letter.trigger), None)
         if trigger is None:
             raise LookupError(f"the trigger {letter.trigger} is no longer configured")
-        if self.load.deliveries >= self.bounds.deliveries:
+        if not self.load.has_room(trigger.subscriber.uri, letter.event, 1):
             raise Overloaded
         if not self.letters.start_replay(identity):
             return None
@@ -114,19 +96,19 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for slots in self._slots.values():
+            await slots.close()
 
     def _start(
         self, trigger: Trigger, event: Event, headers: tuple[Header, ...], *, letter: int | None
     ) -> asyncio.Task[None]:
-        self.load.deliveries += 1
-        self.load.size += event.size
+        self.load.begin(trigger.subscriber.uri, event)
         task = asyncio.create_task(self._deliver(trigger, event, headers, letter))
         self._tasks.add(task)
 
         def finished(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            self.load.deliveries -= 1
-            self.load.size -= event.size
+            self.load.end(trigger.subscriber.uri, event)
             if not task.cancelled() and (fault := task.exception()):
                 log.error("trigger %s: a fault of the broker's own", trigger.name, exc_info=fault)
 
@@ -135,9 +117,8 @@ class Dispatcher:
 
     async def _deliver(self, trigger: Trigger, event: Event, headers: tuple[Header, ...], letter: int | None) -> None:
         delivery = self.config.delivery_of(trigger)
-        sent = event.without(TTL)
-        wire = [*sent.headers(), *headers, (b"Prefer", b"reply"), self._namespace()]
-        verdict, tries = await self._try(trigger, trigger.subscriber.uri, wire, sent.data, delivery)
+        beside = (*headers, (b"Prefer", b"reply"))
+        verdict, tries = await self._try(trigger, trigger.subscriber.uri, event.without(TTL), beside, delivery)
         failure = None if verdict.delivered else self._failure(trigger, verdict, tries)
         if verdict.reply is not None:
             failure = await self._reply(verdict, event, delivery)
@@ -147,13 +128,17 @@ class Dispatcher:
             await self._bury(trigger, event, failure, delivery, headers)
 
     async def _try(
-        self, trigger: Trigger, uri: str, headers: list[Header], body: bytes, delivery: Delivery
+        self, trigger: Trigger, uri: str, event: Event, headers: tuple[Header, ...], delivery: Delivery
     ) -> tuple[Verdict, int]:
-        slot = self._slots.setdefault(trigger.name, asyncio.Semaphore(self.bounds.concurrency))
+        if trigger.name not in self._slots:
+            self._slots[trigger.name] = Slots(self.load.bounds.concurrency, self.connect)
+        slots = self._slots[trigger.name]
         filter_url = self.url + self.config.path_of(trigger)
         for tries in range(delivery.retry + 1):
-            async with slot:
-                verdict = await attempt(self.client, uri, headers, body, limit=delivery.limit(), filter_url=filter_url)
+            async with slots.taken() as client:
+                # Written only now, and anew for each try: what waits is large enough as it is.
+                wire = [*event.headers(), *headers, self._namespace()]
+                verdict = await attempt(client, uri, wire, event.data, limit=delivery.limit(), filter_url=filter_url)
             if not verdict.retried or tries == delivery.retry:
                 break
             await asyncio.sleep(delivery.pause(tries))
@@ -193,8 +178,7 @@ class Dispatcher:
         """Hand a dead letter to the sink, if the delivery names one, or else (or if that fails) to the store."""
         if delivery.dead_letter_sink is not None:
             letter = dead_letter(event, failure)
-            wire = [*letter.headers(), *headers, self._namespace()]
-            verdict, _ = await self._try(trigger, delivery.dead_letter_sink.uri, wire, letter.data, delivery)
+            verdict, _ = await self._try(trigger, delivery.dead_letter_sink.uri, letter, headers, delivery)
             if verdict.delivered:
                 return
             log.warning("trigger %s: the dead letter sink answered %d: stored instead", trigger.name, verdict.code)

@@ -11,7 +11,8 @@ import httpx
 
 from sandbox.broker.app import create_app
 from sandbox.broker.config import BrokerConfig
-from sandbox.broker.dispatcher import Bounds, Dispatcher
+from sandbox.broker.dispatcher import Dispatcher
+from sandbox.broker.load import Bounds
 from tests.sandbox.broker.subscriber import Answer
 
 URL = "http://broker.test"

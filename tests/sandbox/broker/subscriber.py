@@ -40,6 +40,7 @@ class Subscriber:
     def __init__(self, behaviour: Behaviour) -> None:
         self.arrivals: list[Arrival] = []
         self.url = ""
+        self.connections = 0
         self._behaviour = behaviour
         self._changed = asyncio.Condition()
 
@@ -64,6 +65,7 @@ class Subscriber:
             server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while await self._exchange(reader, writer):
                 pass

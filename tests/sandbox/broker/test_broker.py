@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.broker.dispatcher import Bounds
+from sandbox.broker.load import OVERHEAD, Bounds
 from tests.sandbox.broker.running import ONCE, URL, answering, broker, letters, run, settled, trigger
 from tests.sandbox.broker.subscriber import Answer, Subscriber
 
@@ -112,7 +112,7 @@ def test_bad_replies(tmp_path: Path, headers: dict[str, str], body: bytes, code:
     ("bounds", "why"),
     [
         (Bounds(deliveries=3), "as many deliveries as the broker may hold"),
-        (Bounds(size=500), "as many bytes"),
+        (Bounds(size=3 * OVERHEAD), "as many bytes"),
     ],
 )
 def test_overflow_is_503_and_passes(tmp_path: Path, bounds: Bounds, why: str) -> None:
@@ -135,6 +135,56 @@ def test_overflow_is_503_and_passes(tmp_path: Path, bounds: Bounds, why: str) ->
             await settled(running)
             assert (running.dispatcher.load.deliveries, running.dispatcher.load.size) == (0, 0)
             assert (await running.send()).status_code == 202
+
+    run(test)
+
+
+def test_a_hanging_subscriber_holds_up_no_other(tmp_path: Path) -> None:
+    """Neither its slots nor its share of the memory are another's; what it has no room for is a dead letter."""
+
+    async def test() -> None:
+        delivered: list[str] = []
+
+        async def behaviour(request: httpx.Request) -> httpx.Response:
+            if request.url.host == "hangs.test":
+                await asyncio.Event().wait()
+            delivered.append(request.headers["ce-id"])
+            return httpx.Response(204)
+
+        both = [trigger("a", "http://hangs.test/"), trigger("b", "http://works.test/")]
+        config = {"triggers": [*both, trigger("c", "http://hangs.test/", type="only")]}
+        transport = httpx.MockTransport(behaviour)
+        async with broker(config, tmp_path, bounds=Bounds(deliveries=2, concurrency=1), transport=transport) as running:
+            for number in range(5):
+                assert (await running.send(id=str(number))).status_code == 202
+                async with asyncio.timeout(10):
+                    while len(delivered) <= number:
+                        await asyncio.sleep(0)
+            dead = await letters(running)
+
+        assert delivered == ["0", "1", "2", "3", "4"]
+        assert [(letter["trigger"], letter["code"], letter["tries"]) for letter in dead] == [("a", 503, 0)] * 3
+        assert [letter["event"]["id"] for letter in dead] == ["4", "3", "2"]
+        assert "as many events for this subscriber as it may" in dead[0]["error"]
+
+    run(test)
+
+
+def test_every_slot_keeps_its_connection(tmp_path: Path) -> None:
+    """Events one after another share one connection; as many at a time as there are slots have one each."""
+
+    async def test() -> None:
+        async with Subscriber(lambda _path, _number: Answer(204)).running() as sub:
+            config = {"triggers": [trigger("a", f"{sub.url}/a")]}
+            async with broker(config, tmp_path, bounds=Bounds(concurrency=2)) as running:
+                for number in range(4):
+                    await running.send(id=str(number))
+                    await settled(running)
+                assert sub.connections == 1
+                for number in range(12):
+                    await running.send(id=str(number))
+                await settled(running)
+                assert sub.connections == 2
 
     run(test)
 
