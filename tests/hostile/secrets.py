@@ -19,7 +19,7 @@ class Canaries:
         self.forms = {name: tuple(_forms(secret)) for name, secret in secrets.items()}
 
     def seen_in(self, content: bytes, where: str) -> Found:
-        """Which of them are in `content`, as they are or in base64 as part of anything, such as basic authentication."""
+        """Which of them are in `content`, as they are or in base64 within anything (basic authentication)."""
         return {(name, where) for name, forms in self.forms.items() if any(form in content for form in forms)}
 
 

@@ -138,7 +138,8 @@ def _endpoints(life: Lived) -> None:
             life.said[f"{name} {method} {path}"] = _whole(
                 httpx.request(method, function["url"] + path, headers=headers)
             )
-    for part, path in (("broker", "/-/dead-letters"), ("broker", "/"), ("registry", "/v2/"), ("gitea", "/api/v1/version"),
+    for part, path in (("broker", "/-/dead-letters"), ("broker", "/"), ("registry", "/v2/"),
+                       ("gitea", "/api/v1/version"),
                        ("gitea", "/platform/voltran.git/info/refs?service=git-upload-pack")):  # fmt: skip
         life.said[f"{part} {path}"] = _whole(httpx.get(life.described[part]["url"] + path))
 

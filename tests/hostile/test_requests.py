@@ -1,11 +1,9 @@
 """Whatever comes over HTTP: the short form in the suite, at least 10,000 requests with `--hypothesis-profile=fuzz`."""
 
-import copy
 import hashlib
 import hmac
 import resource
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given
