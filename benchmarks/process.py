@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.sandbox import ROOT
+from sandbox.supervisor.components import THREADS
 
-THREADS: Final = "8"
-"""As many as the sandbox gives the functions."""
 PATIENCE: Final = 30.0
 LOOK: Final = 0.002
 """Seconds between two looks whether somebody listens."""

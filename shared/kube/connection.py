@@ -1,6 +1,7 @@
 """How a process reaches the Kubernetes API: by its service account, or by a kubeconfig file."""
 
 from pathlib import Path
+from typing import Final
 
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
@@ -9,6 +10,10 @@ from yaml import YAMLError
 
 from shared.errors import PermanentError
 from shared.kube.client import Kube
+
+CONNECTIONS: Final = 128
+"""Kept open at most: more than a process has threads. The library keeps five for each core, closes what comes back
+beyond them, and pays for another handshake the next time."""
 
 
 def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
@@ -37,5 +42,6 @@ def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
             "INFRAFORGE_KUBECONFIG",
             reason="KubeConfigUnreadable",
         ) from None
+    configuration.connection_pool_maxsize = CONNECTIONS
     configuration.retries = False  # the Broker retries; a second layer would only hide what is slow
     return Kube(ApiClient(configuration), timeout=timeout)
