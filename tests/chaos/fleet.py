@@ -82,7 +82,10 @@ class Fleet:
     def _edit(self, claim: Document) -> str:
         turn = self._next()
         spec: Any = claim["spec"]
-        if claim["kind"] == "PlatformClaim":
+        if claim["kind"] == "BootstrapClaim":
+            spec["clusters"][0]["environments"].append(f"x{turn:04}")
+            change = {"clusters": spec["clusters"]}
+        elif claim["kind"] == "PlatformClaim":
             self._random.choice(spec["services"])["values"]["turn"] = turn
             change = {"services": spec["services"]}
         else:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.chaos import faults
+from tests.chaos.cluster import reference
 from tests.chaos.proxy import Fault, Request, Rule
 from tests.chaos.stage import Stage
 
@@ -22,6 +23,7 @@ def run(stage: Stage) -> None:
     _answered(stage, "status write done, answer lost", faults.lose_answer, is_write)
     watch_cut(stage)
     watch_expired(stage)
+    deleted_unseen(stage)
 
 
 def status(code: int, reason: str, message: str, headers: dict[str, str] | None = None) -> Fault:
@@ -107,3 +109,22 @@ def watch_expired(stage: Stage) -> None:
             stage.until("expired watches", lambda: gone.injected >= 3)
         row.injected += gone.injected
         stage.until("watches", lambda: watch.open(is_watch) >= 3)
+
+
+def deleted_unseen(stage: Stage) -> None:
+    """Claims are deleted while no watch is open; made anew later, they are written again."""
+    watch, fleet = stage.world.watch, stage.fleet
+    claims = [fleet.applications[-1], fleet.platforms[-1]]
+    with stage.observed("claims deleted while the source is down") as row:
+        refuse = Rule(faults.refuse)
+        with watch.doing(refuse):
+            row.injected += watch.cut(is_watch)
+            for claim in claims:
+                fleet.delete(claim)
+                row.claims.add(reference(claim))
+            stage.until("a watch that is asked for again", lambda: refuse.injected >= 3)
+        stage.until("watches", lambda: watch.open(is_watch) >= 3)
+    with stage.observed("the same claims made anew") as row:
+        for claim in claims:
+            stage.until("the old claim to be gone", partial(fleet.recreate, claim))
+            row.claims.add(reference(claim))
