@@ -12,7 +12,10 @@ _UNION = ("JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrS
 
 @dataclass(slots=True, eq=False)
 class Schema:
-    """One node. `open` keeps unknown fields, `struct` marks a Go struct (its keys have an order of their own)."""
+    """One node. `open` keeps unknown fields, `struct` marks a Go struct (its keys have an order of their own).
+
+    `opaque` marks what Go keeps as the bytes that came, FieldsV1 above all.
+    """
 
     raw: Json
     type: str = ""
@@ -21,6 +24,7 @@ class Schema:
     items: "Schema | None" = None
     open: bool = False
     struct: bool = False
+    opaque: bool = False
     nullable: bool = False
     defaults: bool = False
     int_or_string: bool = False
@@ -75,7 +79,7 @@ class _Compiler:
             schema.items = self.compile(raw["items"])
         schema.open = bool(raw.get("x-kubernetes-preserve-unknown-fields")) or extra is True
         if self.struct and not schema.properties and schema.additional is None:
-            schema.open = True
+            schema.open = schema.opaque = True
         below = [*schema.properties.values(), *filter(None, (schema.additional, schema.items))]
         schema.defaults = not self.struct and any("default" in s.raw or s.defaults for s in below)
 
@@ -131,6 +135,8 @@ def apply_defaults(schema: Schema, value: Any) -> None:
 def ordered(schema: Schema | None, value: Any) -> Any:
     """Return `value` with its keys in the order in which the real server writes them."""
     if isinstance(value, dict):
+        if schema is not None and schema.opaque:
+            return value
         if schema is None:
             return {key: ordered(None, value[key]) for key in sorted(value)}
         known = [key for key in schema.properties if key in value] if schema.struct else []

@@ -11,6 +11,9 @@ from sandbox.apiserver.storage import Entry, Event, HistoryGone, Storage
 
 _BOOKMARK_EVERY = 60.0
 _BOOKMARK_BEFORE_END = 2.0
+MOST_WAITING = 4096
+"""Events that wait for one client. One that falls further behind is cut off, as by the real server: it goes on from the
+last version it saw, or lists anew when that is too old."""
 Writer = Callable[[str, Entry], bytes]
 
 
@@ -39,7 +42,8 @@ class Watches:
     def close(self) -> None:
         """End every watch."""
         for queue in self._queues:
-            queue.put_nowait(None)
+            if not queue.full():
+                queue.put_nowait(None)
 
     def open(self, renderer: Renderer, watch: Watch) -> AsyncIterator[bytes]:
         """Return the watch's chunks of lines, until its time is over, the client leaves or the server closes.
@@ -52,8 +56,13 @@ class Watches:
 
     async def _lines(self, renderer: Renderer, watch: Watch) -> AsyncIterator[bytes]:
         resource, write = renderer.resource, renderer.events()
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        unsubscribe = self._storage.subscribe(resource.qualified, queue.put_nowait)
+        queue: asyncio.Queue[Event | None] = asyncio.Queue(MOST_WAITING + 1)
+
+        def offer(event: Event) -> None:
+            if not queue.full():
+                queue.put_nowait(event if queue.qsize() < MOST_WAITING else None)
+
+        unsubscribe = self._storage.subscribe(resource.qualified, offer)
         self._queues.add(queue)
         try:
             try:
