@@ -4,7 +4,7 @@
 
     POST    / or /{namespace}/{name}         the ingress: 202, 400, 413, 503
     GET     /healthz                         ok
-    GET     /-/status                        triggers, load and bounds
+    GET     /-/status                        triggers, load, and the bounds of each subscriber
     GET     /-/dead-letters?limit=&trigger=  {"total", "items"}: newest first, without data
     GET     /-/dead-letters/{id}             one letter with its event's data
     POST    /-/dead-letters/{id}/replay      to the trigger it failed at: 202; with ?wait=SECONDS its outcome: 200
