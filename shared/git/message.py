@@ -43,6 +43,9 @@ MAX_SPEC = 16 * 1024 * 1024
 MAX_SUBJECT = 120
 """Characters of the first line."""
 
+MAX_LINE = 500
+"""Characters of a further line."""
+
 _TRAILERS = re.compile(
     r"Claim: (?P<kind>[^/\n]+)/(?P<namespace>[^/\n]+)/(?P<name>[^/\n]+)\n"
     r"Claim-UID: ?(?P<uid>[^\n]*)\nClaim-Generation: (?P<generation>[0-9]{1,18})\nEvent-Id: ?(?P<event_id>[^\n]*)\n*"
@@ -61,6 +64,8 @@ class Record:
     generation: int
     event_id: str
     spec: Mapping[str, Any]
+    body: str = ""
+    """Further lines for people, below the subject; `parse` does not read them back."""
 
 
 def compose(record: Record) -> str:
@@ -77,6 +82,7 @@ def compose(record: Record) -> str:
     lines = [
         subject if len(subject) <= MAX_SUBJECT else subject[: MAX_SUBJECT - 1] + "…",
         "",
+        *_paragraph(record.body),
         *_block(json_bytes(record.spec)),
         "",
         f"Claim: {record.kind}/{record.namespace}/{record.name}",
@@ -108,6 +114,12 @@ def parse(message: str) -> Record | None:
         event_id=unquote(found["event_id"]),
         spec=_spec(body.split("\n")),
     )
+
+
+def _paragraph(text: str) -> list[str]:
+    """Lines without controls, and none that could be taken for a marker or a trailer: each is indented."""
+    lines = [f"  {_printable(line).strip()}"[:MAX_LINE] for line in text.splitlines() if line.strip()]
+    return [*lines, ""] if lines else []
 
 
 def _block(spec: bytes) -> list[str]:

@@ -6,6 +6,7 @@ exceptions become ours here and nowhere else.
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -34,6 +35,10 @@ class KubeNotFound(PermanentError):
     """The object, its namespace or its kind does not exist."""
 
 
+class KubeRefused(PermanentError):
+    """The API server does not accept the request as it stands."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """A kind as the API addresses it, e.g. `Resource("argoproj.io/v1alpha1", "applications")`."""
@@ -51,6 +56,7 @@ class Resource:
 
 
 EVENTS: Final = Resource("v1", "events")
+VOLUME_CLAIMS: Final = Resource("v1", "persistentvolumeclaims")
 
 
 class Kube:
@@ -71,16 +77,35 @@ class Kube:
         except KubeNotFound:
             return None
 
-    def list(self, resource: Resource, namespace: str | None = None) -> Iterator[Document]:
-        """Every object of a kind, page by page; a list that expires half-way (410) is `KubeUnavailable`."""
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        fields: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Iterator[Document]:
+        """Every object of a kind, page by page; a list that expires half-way (410) is `KubeUnavailable`.
+
+        `labels` are equal in every object that comes. `fields` only save the server from sending others: one before
+        Kubernetes 1.31 knows no fields of custom resources and sends all there are, so the caller looks again.
+        """
         query = [("limit", str(PAGE))]
+        query += [("labelSelector", _selector(labels))] if labels else []
+        selecting = query + ([("fieldSelector", _selector(fields))] if fields else [])
+        try:
+            page = self._request("GET", resource.path(namespace), query=selecting)
+        except KubeRefused:
+            if not fields:
+                raise
+            selecting = query
+            page = self._request("GET", resource.path(namespace), query=selecting)
         while True:
-            page = self._request("GET", resource.path(namespace), query=query)
             yield from page.get("items") or []
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return
-            query = [("limit", str(PAGE)), ("continue", token)]
+            page = self._request("GET", resource.path(namespace), query=[*selecting, ("continue", token)])
 
     def apply(self, resource: Resource, document: Mapping[str, Any]) -> Document:
         """Server-side apply: what `document` says becomes ours, and true."""
@@ -92,6 +117,22 @@ class Kube:
             body=document,
             content_type=_APPLY_PATCH,
         )
+
+    def patch_metadata(self, resource: Resource, document: Document, metadata: Mapping[str, Any]) -> Document:
+        """Merge `metadata` into that of `document`, provided the object is still the one that was read."""
+        there = document["metadata"]
+        return self._request(
+            "PATCH",
+            resource.path(there["namespace"], there["name"]),
+            query=[("fieldManager", FIELD_MANAGER)],
+            body={"metadata": {"resourceVersion": there["resourceVersion"], **metadata}},
+            content_type=_MERGE_PATCH,
+        )
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Delete the object; one that is gone already is no error."""
+        with suppress(KubeNotFound):
+            self._request("DELETE", resource.path(namespace, name))
 
     def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
         """Merge `status` into the status of `document`, provided the object is still the one that was read."""
@@ -159,7 +200,10 @@ def _failure(status: int, path: str, answer: bytes | None) -> Exception:
     message = str(details.get("message") or f"HTTP {status}")[:500]
     match status:
         case 401:
-            return Forbidden("the Kubernetes API does not know our token (401): renew the service account's token")
+            # A service account's token is replaced before it expires, and read again within a minute.
+            return KubeUnavailable(
+                "the Kubernetes API does not know our token (401): it has expired or been revoked", retry_after=10
+            )
         case 403:
             return Forbidden(f"the Kubernetes API refuses us: {message}")
         case 404:
@@ -169,4 +213,8 @@ def _failure(status: int, path: str, answer: bytes | None) -> Exception:
         case _ if status in (_GONE, _TOO_MANY) or status >= _SERVER_FAULT:
             return KubeUnavailable(f"the Kubernetes API asks for patience ({status}): {message}")
         case _:
-            return PermanentError(f"the Kubernetes API refuses the object ({status}): {message}", reason="Refused")
+            return KubeRefused(f"the Kubernetes API refuses the request ({status}): {message}", reason="Refused")
+
+
+def _selector(pairs: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in pairs.items())

@@ -25,6 +25,7 @@ def test_what_is_not_known_is_not_written() -> None:
         "observedGeneration": 2,
         "conditions": [],
         "commit": {"sha": "c0ffee"},
+        "history": [],
         "applications": [{"name": "shop", "state": "Committed", "commit": "c0ffee"}],
     }
     assert expected == status.model_dump(exclude_none=True)
@@ -63,6 +64,11 @@ def test_full_statuses_fit_their_schemas() -> None:
         "checksum": "c",
         "conditions": [condition],
         "commit": {"sha": "0" * 40, "url": "http://g/c"},
+        "confirmation": "remove-1-0",
+        "history": [
+            {"time": "2025-01-01T00:00:00Z", "reason": "Drifted", "message": "m", "commit": "0" * 40}
+            | {"author": "A <a@b>", "restored": "0" * 40}
+        ],
     }
     row = {
         "name": "a",
@@ -83,6 +89,7 @@ def test_full_statuses_fit_their_schemas() -> None:
         "rootApps": ["prod-apps"],
         "clusters": [cluster],
         "webhook": "http://w",
+        "orphanedEnvironments": ["prod/old"],
     }
     applications = [row | {"image": "a:b", "digest": "sha256:0"}]
     full: list[tuple[dict[str, Any], type[ClaimStatus], dict[str, Any]]] = [

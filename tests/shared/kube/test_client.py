@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Forbidden, InfraForgeError, KubeConflict, KubeUnavailable, PermanentError
-from shared.kube.client import EVENTS, Kube, KubeNotFound, Resource
+from shared.errors import Forbidden, InfraForgeError, KubeConflict, KubeUnavailable
+from shared.kube.client import EVENTS, Kube, KubeNotFound, KubeRefused, Resource
 from tests.shared.kube.server import TOKEN, Answers, client
 
 CLAIMS = Resource("platform.infraforge.io/v1alpha1", "applicationclaims")
@@ -148,10 +148,10 @@ FAILURES = [
     (
         401,
         failure(401, "Unauthorized", "Unauthorized"),
-        Forbidden,
-        "Forbidden",
-        "the Kubernetes API does not know our token (401): renew the service account's token",
-        "the server's text says nothing",
+        KubeUnavailable,
+        "KubeUnavailable",
+        "the Kubernetes API does not know our token (401): it has expired or been revoked",
+        "the next try reads the token again; the server's text says nothing",
     ),
     (
         403,
@@ -206,12 +206,12 @@ FAILURES = [
     (
         422,
         recorded("raw-patch-status-invalid", 422),
-        PermanentError,
+        KubeRefused,
         "Refused",
         None,
         "a status that the schema refuses",
     ),
-    (415, recorded("raw-patch-bad-content-type", 415), PermanentError, "Refused", None, "a fault of ours"),
+    (415, recorded("raw-patch-bad-content-type", 415), KubeRefused, "Refused", None, "a fault of ours"),
     (
         429,
         failure(429, "TooManyRequests", "The apiserver is shutting down, please try again later."),
@@ -240,9 +240,9 @@ FAILURES = [
     (
         307,
         "",
-        PermanentError,
+        KubeRefused,
         "Refused",
-        "the Kubernetes API refuses the object (307): HTTP 307",
+        "the Kubernetes API refuses the request (307): HTTP 307",
         "no redirect is followed",
     ),
     (
