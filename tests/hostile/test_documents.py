@@ -65,7 +65,12 @@ def _run(folder: Path, program: str, *arguments: str) -> "subprocess.CompletedPr
     )
 
 
-READ = "import json, sys; from cli.manifests import read; [json.dumps(one.document) for one in read(sys.argv[1:])]"
+READ = """\
+import json, sys
+from cli.manifests import read
+for manifest in read(sys.argv[1:]):
+    json.dumps(manifest.document, default=str)
+"""
 APPLY = "import sys; from cli.main import main; sys.argv[0] = 'infraforge'; sys.exit(main())"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functions.bootstrap.webhook import PATH
 from tests.functions.conftest import KINDS
 from tests.hostile import strategies
-from tests.hostile.conftest import EXAMPLES, SECRET, UNHURRIED, Functions
+from tests.hostile.conftest import EXAMPLES, SECRET, Functions, unhurried
 
 MAX_GROWTH = 400 * 1024
 """KiB that the whole test process may grow by; what Hypothesis remembers of its examples is in it."""
@@ -32,7 +32,7 @@ def bounded_memory(functions: Functions) -> Iterator[None]:
     assert growth < MAX_GROWTH
 
 
-@UNHURRIED
+@unhurried()
 @given(st.data())
 def test_events_in_the_binary_mode(functions: Functions, data: st.DataObject) -> None:
     kind = data.draw(_KINDS)
@@ -42,7 +42,7 @@ def test_events_in_the_binary_mode(functions: Functions, data: st.DataObject) ->
     assert answer.status_code in {200, 204, 400, 413}
 
 
-@UNHURRIED
+@unhurried()
 @given(st.data())
 def test_events_in_the_structured_mode(functions: Functions, data: st.DataObject) -> None:
     kind = data.draw(_KINDS)
@@ -52,7 +52,7 @@ def test_events_in_the_structured_mode(functions: Functions, data: st.DataObject
     assert answer.status_code in {200, 204, 400, 413}
 
 
-@UNHURRIED
+@unhurried()
 @given(st.data())
 def test_deliveries(functions: Functions, data: st.DataObject) -> None:
     """Signed or not, and signed for another body or by somebody else."""
@@ -65,14 +65,14 @@ def test_deliveries(functions: Functions, data: st.DataObject) -> None:
     assert answer.status_code in ({202, 400, 413} if sign == "us" else {401, 413})
 
 
-@UNHURRIED
+@unhurried()
 @given(st.data())
 def test_requests_that_are_no_events(functions: Functions, data: st.DataObject) -> None:
     method, target, headers, body = data.draw(strategies.requests())
     functions.ask(data.draw(_KINDS), method, target, headers, body)
 
 
-@UNHURRIED
+@unhurried()
 @given(st.data())
 def test_claims_that_nobody_validated(functions: Functions, data: st.DataObject) -> None:
     """The API server serves anything in a claim's spec and status: a status says so, or nothing was wrong with it."""
