@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -82,6 +83,26 @@ class Sandbox:
         self.kubectl(
             "-n", namespace, "wait", "--for=condition=Ready", *what, f"--timeout={patience:.0f}s", patience=patience
         )
+
+    def watch_ready(self, kind: str, namespace: str, names: Collection[str], patience: float) -> None:
+        """Wait until all of `names` are Ready, in one watch: `kubectl wait` would open one after another."""
+        form = '{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}'
+        command = [str(KUBECTL), "--kubeconfig", self.kubeconfig, "-n", namespace, "get", kind, "--watch"]
+        left = set(names)
+        with subprocess.Popen([*command, "-o", f"jsonpath={form}"], stdout=subprocess.PIPE, text=True) as process:
+            alarm = threading.Timer(patience, process.kill)
+            alarm.start()
+            try:
+                for line in process.stdout or ():
+                    name, _, ready = line.strip().partition(" ")
+                    if ready == "True":
+                        left.discard(name)
+                    if not left:
+                        return
+            finally:
+                alarm.cancel()
+                process.kill()
+        raise TimeoutError(f"{len(left)} of {len(names)} claims are not Ready after {patience:.0f} s")
 
     def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
         """A live object."""
