@@ -36,6 +36,7 @@ _NAME_OF_A_CREDENTIAL: Final = re.compile(
 _REFERENCES: Final = re.compile(
     r"""
       \$\{.*\} | \$\(.*\) | \$[A-Za-z_]\w* | \{\{.*\}\} | %\(\w+\)s | %\w+%  # a variable or a template
+    | Ag[A-Za-z0-9+/]{200,}={0,2}                                           # a sealed secret
     | <.*> | \[.*\] | ENC\[.*                                               # `<from secret>`, `[hidden]`, SOPS
     | (?:vault|ref\+\w+|op|secretref|secret|env|file|aws-sm|gcp-sm):.*      # where the secret is, and not the secret
     | arn:aws[\w-]*:.* | projects/[^/]+/secrets/.*
@@ -69,7 +70,7 @@ def speaks_of_credentials(key: str, about: str = "") -> bool:
     if about == "passwords":
         return words[-1] == about
     if about == "password":
-        return words[-1] in _PASSWORDS
+        return words[-1] in _PASSWORDS - {"pass", "pw"}  # of 80 percent
     if "passwords" in words[-2:]:
         return True
     return words[-1] in _CREDENTIALS or (

@@ -150,6 +150,11 @@ HARMLESS: list[tuple[Any, str]] = [
     ({"resources": {"requests": {"cpu": "100m", "memory": "128Mi"}}, "size": "10Gi", "gc": "1e3"}, "quantities"),
     ({"matchLabels": {"app.kubernetes.io/name": "shop", "pod-template-hash": "5d4b8f9c6d"}}, "labels"),
     ({"tolerations": [{"key": "dedicated", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"}]}, "a taint"),
+    ({"sealed": {"password": "AgBy3i4OJSWK" + "PiTySYZZA9rO" * 30}}, "a sealed secret"),
+    ({"gate": {"pass": 80}, "MYSQL_RANDOM_ROOT_PASSWORD": "1", "ALLOW_EMPTY_PASSWORD": "yes"}, "switches, a bound"),
+    ({"privateKeySecretRef": {"name": "letsencrypt-prod"}, "tokenSecretRef": {"name": "cf", "key": "token"}}, "refs"),
+    ({"TOKEN_URL": "https://example.com/token", "tokenLifespan": "300", "clientSecretKey": "client-secret"}, "id"),
+    ({"CSRF_TOKEN_HEADER": "X-CSRF-Token", "JAVA_TOOL_OPTIONS": "-Xmx1g -Dfile.encoding=UTF-8"}, "options"),
     ({"monkey": "banana", "keyboard": "qwerty", "compass": "north", "bypass": "all"}, "words that contain the words"),
 ]  # fmt: skip
 
