@@ -18,6 +18,8 @@ IMAGES: Final = {
     "orders": ("order-service", ("v1.4.0", "v1.4.1")),
 }
 SERVED: Final = ("nonprod", "prod")
+SPARE: Final = "spare"
+"""An organization and a cluster type that nobody uses, so that their BootstrapClaim may go."""
 FOREIGN: Final = "edge"
 """A cluster type that the claim names and another installation serves."""
 ABANDONED: Final = "abandoned"
@@ -34,6 +36,7 @@ class Fleet:
         self._turn = 0
         self.environments = [f"e{number:02}" for number in range(size)]
         self.bootstrap = self._bootstrap()
+        self.spare = self._spare()
         self.applications = [self._application(one) for one in self.environments]
         self.platforms = [self._platform(one) for one in self.environments[::3]]
 
@@ -120,6 +123,11 @@ class Fleet:
         ]
         spec = {"gitea": {"url": GITEA_URL, "organization": "platform"}, "clusters": clusters}
         return _claim("BootstrapClaim", "platform-system", "platform-bootstrap", spec)
+
+    def _spare(self) -> Document:
+        clusters = [{"type": SPARE, "environments": ["idle"]}]
+        spec = {"gitea": {"url": GITEA_URL, "organization": SPARE}, "clusters": clusters}
+        return _claim("BootstrapClaim", "platform-system", "spare", spec)
 
     def _application(self, environment: str) -> Document:
         number = self.environments.index(environment)

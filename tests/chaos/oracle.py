@@ -26,6 +26,7 @@ _KINDS: Final[Mapping[str, Kind[Any]]] = {
     "PlatformClaim": PLATFORM,
     "BootstrapClaim": BOOTSTRAP,
 }
+ORGANIZATION: Final = "platform"
 _SHOWN: Final = 3
 
 Digests = Mapping[str, str]
@@ -70,6 +71,7 @@ class Oracle:
         """What differs now."""
         self.ledger.read()
         verdict = Verdict()
+        documents = [one for one in documents if not _elsewhere(one)]
         going = [reference(one) for one in documents if "deletionTimestamp" in one["metadata"]]
         verdict.statuses += [f"{one} is still being deleted" for one in going]
         try:
@@ -137,7 +139,7 @@ class Oracle:
         for document in documents:
             status = document.get("status") or {}
             ready = _ready(status)
-            if ready.get("status") != "True":
+            if ready.get("status") != "True" or _elsewhere(document):
                 continue
             named = str((status.get("commit") or {}).get("sha"))
             commit = self.ledger.commits.get(named)
@@ -232,6 +234,11 @@ def _scope(commit: Commit) -> tuple[str, ...]:
     suffix = "-appset.yaml" if role == "apps" else "-platform-appset.yaml"
     folder = "applications" if role == "apps" else "platform"
     return f"environments/{place}/{name}/{folder}", f"appsets/{place}/{role}/{name}{suffix}"
+
+
+def _elsewhere(document: Document) -> bool:
+    """Whether a claim has its files in another organization's repository."""
+    return bool(document["spec"].get("gitea", {}).get("organization", ORGANIZATION) != ORGANIZATION)
 
 
 def _ready(status: Mapping[str, Any]) -> Mapping[str, Any]:

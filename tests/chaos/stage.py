@@ -133,6 +133,19 @@ class Stage:
 
         return look
 
+    def ready(self, claims: Sequence[Document]) -> Callable[[], bool]:
+        """Whether each of the claims says that it is Ready as it is now; for those with another repository."""
+
+        def look() -> bool:
+            for claim in map(self.claim, claims):
+                status = claim.get("status") or {}
+                good = [one["status"] == "True" for one in status.get("conditions", ()) if one["type"] == "Ready"]
+                if good != [True] or status.get("observedGeneration") != claim["metadata"]["generation"]:
+                    return False
+            return True
+
+        return look
+
     def _converge(self, row: Row) -> bool:
         deadline = time.monotonic() + CONVERGENCE
         judged, verdict = None, Verdict()

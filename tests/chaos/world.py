@@ -41,7 +41,7 @@ from sandbox.supervisor.process import Process, identify, spawn
 from sandbox.supervisor.startup import Startup, Step
 from sandbox.supervisor.wake import wake
 from tests.chaos.cluster import Cluster
-from tests.chaos.fleet import SERVED
+from tests.chaos.fleet import SERVED, SPARE
 from tests.chaos.ledger import Ledger
 from tests.chaos.proxy import Loop, Proxy
 
@@ -213,8 +213,6 @@ class World:
         blueprint = Blueprint(self.directory, options, {**self._ports, function: self._ports[name]})
         found = next(one for one in blueprint.components() if one.name == function)
         source = str(PACKAGES / "functions" / function / "main.py")
-        if os.environ.get("CHAOS_PLAIN"):
-            return replace(found, name=name, environment=self._settings(name, found))
         arguments = tuple(str(TRAPPED) if word == source else word for word in found.arguments)
         return replace(found, name=name, arguments=arguments, environment=self._settings(name, found))
 
@@ -223,7 +221,7 @@ class World:
             "INFRAFORGE_TIMEOUT": str(self.limits.timeout),
             "INFRAFORGE_REGISTRY_TIMEOUT": str(self.limits.registry_timeout),
             "INFRAFORGE_CACHE_DIR": str(self.cache(name)),
-            "INFRAFORGE_CLUSTER_TYPES": json.dumps(SERVED),
+            "INFRAFORGE_CLUSTER_TYPES": json.dumps([*SERVED, SPARE]),
             "INFRAFORGE_CHAOS_TRAP": str(self.traps),
         }
         mirrors = {

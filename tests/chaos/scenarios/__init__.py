@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.chaos.scenarios import cache, events, gitea, kubernetes, pauses, registry
+from tests.chaos.scenarios import cache, events, gitea, kills, kubernetes, pauses, registry
 from tests.chaos.stage import Stage
 
 ALL: Final[Mapping[str, Callable[[Stage], None]]] = {
     "events": events.run,
+    "kills": kills.run,
     "gitea": gitea.run,
     "kubernetes": kubernetes.run,
     "registry": registry.run,
