@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tests.chaos.http1 import Head
-from tests.chaos.proxy import Exchange, Fault, Request
+from tests.chaos.proxy import Exchange, Fault
+from tests.chaos.upstream import Request
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 

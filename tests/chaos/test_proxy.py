@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.chaos import faults
-from tests.chaos.proxy import Fault, Loop, Proxy, Request, Rule
+from tests.chaos.proxy import Fault, Loop, Proxy, Rule
+from tests.chaos.upstream import Request
 
 
 class Server(ThreadingHTTPServer):

@@ -1,8 +1,9 @@
 """Gitea: down, failing, slow, and breaking off at the worst moments."""
 
 from tests.chaos import faults
-from tests.chaos.proxy import Request, Rule
+from tests.chaos.proxy import Rule
 from tests.chaos.stage import Stage
+from tests.chaos.upstream import Request
 
 REFUSAL = "main is frozen for the audit of the chaos suite"
 

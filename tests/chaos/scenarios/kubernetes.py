@@ -6,8 +6,9 @@ from functools import partial
 
 from tests.chaos import faults
 from tests.chaos.cluster import reference
-from tests.chaos.proxy import Fault, Request, Rule
+from tests.chaos.proxy import Fault, Rule
 from tests.chaos.stage import Stage
+from tests.chaos.upstream import Request
 
 EXPIRED = "The provided continue parameter is too old to display a consistent list result."
 

@@ -7,9 +7,10 @@ import httpx
 
 from tests.chaos import faults
 from tests.chaos.cluster import Document
-from tests.chaos.proxy import Request, Rule
+from tests.chaos.proxy import Rule
 from tests.chaos.scenarios.gitea import is_git
 from tests.chaos.stage import Row, Stage
+from tests.chaos.upstream import Request
 
 FUNCTION = "application"
 OTHER = "application-2"

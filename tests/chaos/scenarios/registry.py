@@ -6,8 +6,9 @@ from functools import partial
 
 from tests.chaos import faults
 from tests.chaos.cluster import Document
-from tests.chaos.proxy import Exchange, Request, Rule
+from tests.chaos.proxy import Exchange, Rule
 from tests.chaos.stage import Row, Stage
+from tests.chaos.upstream import Request
 
 ASKING = 5
 """Claims whose images are asked for."""
