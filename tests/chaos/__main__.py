@@ -1,13 +1,15 @@
 """`python -m tests.chaos`: run the faults, print the table, end with 1 when something is wrong."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
-from cli.sandbox import interruptible
 from sandbox.registry.__main__ import EXAMPLES
 from sandbox.registry.images import load
 from sandbox.supervisor.components import GITEA_URL
@@ -40,7 +42,7 @@ def main() -> int:
     chosen = arguments.scenario or list(ALL)
     if unknown := [name for name in chosen if name not in ALL]:
         parser.error(f"no such scenario: {', '.join(unknown)}")
-    with interruptible(), tempfile.TemporaryDirectory(prefix="infraforge-chaos-") as folder:
+    with _interruptible(), tempfile.TemporaryDirectory(prefix="infraforge-chaos-") as folder:
         root = arguments.keep or Path(folder) / "sandbox"
         try:
             rows = _run(root, chosen, short=arguments.short, seed=arguments.seed)
@@ -48,6 +50,21 @@ def main() -> int:
             return 130
     print(render(rows))
     return 0 if all(row.good for row in rows) else 1
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let the first of these signals end the run as Ctrl-C does; those that follow must not disturb the cleaning up."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+    yield
 
 
 def _run(root: Path, chosen: Sequence[str], *, short: bool, seed: int) -> list[Row]:
