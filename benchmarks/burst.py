@@ -18,6 +18,7 @@ from typing import Final
 import yaml
 
 from benchmarks.measure import Aim, Row
+from benchmarks.process import memory_of
 from benchmarks.sandbox import Cached, Sandbox
 
 SECTION: Final = "the burst"
@@ -75,6 +76,7 @@ def measure(there: Sandbox, cached: Cached, burst: Burst, directory: Path) -> li
     ready = time.perf_counter() - started
     pushed = there.pushes() - pushes
     there.wait_ready("applicationclaim", NAMESPACE, patience=PATIENCE)  # with other eyes, and not measured
+    _, worker = memory_of(there.pids["application"])
     cached.fetch()
     commits = _commits(cached, head, burst)
     bare = [cached.push(commit) for commit in commits[: burst.sampled]]
@@ -88,6 +90,7 @@ def measure(there: Sandbox, cached: Cached, burst: Burst, directory: Path) -> li
         Row.plain(SECTION, f"{what}: pushes", [pushed], unit="", aim=FEW_PUSHES),
         Row.plain(SECTION, f"{what}: commits, one a claim", [len(commits)], unit=""),
         Row.plain(SECTION, f"{what}: kubectl apply itself", [applied]),
+        Row.plain(SECTION, f"{what}: RSS of the worker afterwards", [worker.rss / 1_000_000], unit="MB"),
     ]  # fmt: skip
 
 

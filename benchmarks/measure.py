@@ -26,7 +26,7 @@ class Aim:
         return value >= self.limit if self.least else value <= self.limit
 
     def __str__(self) -> str:
-        return f"{'≥' if self.least else '≤'} {self.limit:g}{'' if self.of == 'ratio' else ' (ours)'}"
+        return f"{'≥' if self.least else '≤'} {self.limit:.3g}{'' if self.of == 'ratio' else ' (ours)'}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 
 def table(rows: Iterable[Row]) -> str:
     """The rows for people, section by section."""
-    head = f"{'':54}{'ours':>12}{'baseline':>12}{'ratio':>8}{'quartiles':>16}{'rounds':>8}  aim"
+    head = f"{'':60}{'ours':>12}{'baseline':>12}{'ratio':>8}{'quartiles':>20}{'rounds':>8}  aim"
     lines, section = [head], ""
     for row in rows:
         if row.section != section:
@@ -112,8 +112,8 @@ def table(rows: Iterable[Row]) -> str:
         quartiles = f"{row.low:.3g} … {row.high:.3g}" if row.low is not None and row.rounds > 1 else ""
         aim = f"{row.aim}  {'met' if row.met else 'MISSED'}" if row.aim else ""
         lines.append(
-            f"  {row.name:<52}{_shown(row.ours, row.unit):>12}{_shown(row.baseline, row.unit):>12}"
-            f"{'' if row.ratio is None else f'{row.ratio:.2f}':>8}{quartiles:>16}{row.rounds:>8}  {aim}".rstrip()
+            f"  {row.name:<58}{_shown(row.ours, row.unit):>12}{_shown(row.baseline, row.unit):>12}"
+            f"{'' if row.ratio is None else f'{row.ratio:.2f}':>8}{quartiles:>20}{row.rounds:>8}  {aim}".rstrip()
         )
     return "\n".join(lines)
 

@@ -45,10 +45,8 @@ class Running:
         return time.perf_counter() - self.begun
 
     def memory(self) -> tuple[Memory, Memory]:
-        """Of the master (which imports the function, and then only watches) and its one worker (which serves)."""
-        master = self.process.pid
-        (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        return _memory(master), _memory(int(worker))
+        """As `memory_of` tells it."""
+        return memory_of(self.process.pid)
 
 
 @contextmanager
@@ -95,6 +93,12 @@ def _first_answer(process: "subprocess.Popen[bytes]", host: str, port: int, begu
         finally:
             connection.close()
     raise TimeoutError(f"a function did not answer within {PATIENCE:.0f} s")
+
+
+def memory_of(master: int) -> tuple[Memory, Memory]:
+    """Of the master (which imports the function, and then only watches) and its one worker (which serves)."""
+    (worker,) = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return _memory(master), _memory(int(worker))
 
 
 def _memory(pid: int) -> Memory:

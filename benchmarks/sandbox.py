@@ -33,6 +33,7 @@ class Sandbox:
         self.registry: str = description["registry"]["url"]
         self.functions: dict[str, str] = {name: one["url"] for name, one in description["functions"].items()}
         self.logs = {one["name"]: Path(one["log"]) for one in description["components"]}
+        self.pids: dict[str, int] = {one["name"]: one["pid"] for one in description["components"]}
         gitea = description["gitea"]
         self.organization: str = gitea["organization"]
         self.gitea: str = gitea["url"]
