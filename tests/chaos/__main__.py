@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from sandbox.registry.__main__ import EXAMPLES
 from sandbox.registry.images import load
 from sandbox.supervisor.components import GITEA_URL
 from shared.argocd import Layout
@@ -93,7 +92,7 @@ def _prepared(world: World, report: Callable[[Row], None], *, short: bool, seed:
     world.ledger.watch()
     world.push_foreign(FOREIGN_FILES)
     files = world.ledger.files()
-    images = load(EXAMPLES)
+    images = load(world.images)
     oracle = Oracle(
         world.ledger,
         Layout(GITEA_URL, "argocd"),

@@ -12,11 +12,15 @@ from shared.claims import API_VERSION
 from tests.chaos.cluster import Cluster, Document, reference
 
 IMAGES: Final = {
-    "shop": ("ecommerce-platform", ("v1.2.1", "v1.2.2", "v1.2.3")),
-    "users": ("user-service", ("v0.9.0", "v1.0.0", "v1.0.1")),
-    "products": ("product-service", ("v2.0.0", "v2.1.0")),
-    "orders": ("order-service", ("v1.4.0", "v1.4.1")),
+    "shop": "infraforge/ecommerce-platform",
+    "users": "infraforge/user-service",
+    "products": "infraforge/product-service",
+    "orders": "infraforge/order-service",
 }
+"""Application → repository of its image."""
+TAGS: Final = tuple(f"v1.0.{number}" for number in range(500))
+"""Of each of them: so many that there are always some that no function has asked for before. The first are the claims'
+own in the beginning."""
 SERVED: Final = ("nonprod", "prod")
 SPARE: Final = "spare"
 """An organization and a cluster type that nobody uses, so that their BootstrapClaim may go."""
@@ -68,8 +72,7 @@ class Fleet:
         for claim in claims:
             spec: Any = claim["spec"]
             for one in spec["applications"]:
-                tags = IMAGES[one["name"]][1]
-                one["image"]["tag"] = tags[(tags.index(one["image"]["tag"]) + 1) % len(tags)]
+                one["image"]["tag"] = TAGS[(100 + turn) % len(TAGS)]
             change = {"spec": {"applications": copy.deepcopy(spec["applications"])}}
             self._cluster.patch(claim, change | {"metadata": {"annotations": {RESOLVE_AGAIN: str(turn)}}})
         return [reference(claim) for claim in claims]
@@ -107,7 +110,7 @@ class Fleet:
         one = self._random.choice(applications)
         one["values"]["turn"] = turn
         if turn % 3 == 0:
-            one["image"]["tag"] = self._random.choice(IMAGES[one["name"]][1])
+            one["image"]["tag"] = TAGS[(100 + turn) % len(TAGS)]
 
     def _next(self) -> int:
         with self._lock:
@@ -150,11 +153,10 @@ class Fleet:
 
 
 def _application(name: str, number: int) -> dict[str, Any]:
-    image, tags = IMAGES[name]
     return {
         "name": name,
-        "chart": {"name": image if image in {"ecommerce-platform", "user-service"} else "user-service"},
-        "image": {"repository": f"ghcr.io/infraforge/{image}", "tag": tags[number % len(tags)]},
+        "chart": {"name": "user-service" if name == "users" else "ecommerce-platform"},
+        "image": {"repository": f"ghcr.io/{IMAGES[name]}", "tag": TAGS[number]},
         "values": {"turn": 0, "replicas": 1},
     }
 

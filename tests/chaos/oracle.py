@@ -104,14 +104,16 @@ class Oracle:
             if isinstance(claim, ApplicationClaim):
                 rows = {row.name: row.digest for row in claim.status.applications if row.digest}
                 pinned = rows if claim.spec.imagePolicy == "Digest" else {}
-                folders = application_desired.applications(claim.spec.applications, pinned, environment)
+                inside = application_desired.applications(claim.spec.applications, pinned)
+                root = application_desired.folder(environment)
                 yield from application_desired.deployment(claim, environment, self.layout).items()
             else:
-                folders = platform_desired.services(claim.spec.services, environment)
+                inside = platform_desired.services(claim.spec.services)
+                root = platform_desired.folder(environment)
                 yield from platform_desired.deployment(claim, environment, self.layout).items()
-            for folder, files in folders.items():
+            for folder, files in inside.items():
                 for name, data in files.items():
-                    yield f"{folder}/{name}", data
+                    yield f"{root}/{folder}/{name}", data
 
     def untrue(self, document: Document) -> Iterator[str]:
         """What a settled claim's status says, or fails to say, against the truth."""

@@ -41,12 +41,13 @@ from sandbox.supervisor.process import Process, identify, spawn
 from sandbox.supervisor.startup import Startup, Step
 from sandbox.supervisor.wake import wake
 from tests.chaos.cluster import Cluster
-from tests.chaos.fleet import SERVED, SPARE
+from tests.chaos.fleet import IMAGES, SERVED, SPARE, TAGS
 from tests.chaos.ledger import Ledger
 from tests.chaos.proxy import Loop, Proxy
 
 TRAPPED: Final = Path(__file__).with_name("function.py")
 ORGANIZATION: Final = "platform"
+_OUTSIDE: Final = (APISERVER, GITEA, REGISTRY)
 _NEVER: Final = 86_400
 _GRACE: Final = 10.0
 
@@ -82,6 +83,7 @@ class World:
         self.directory = DataDirectory(root)
         self.limits = limits
         self.traps = root / "traps"
+        self.images = root / "images.yaml"
         self._loop = loop
         self._ports: dict[str, int] = {}
         self._reserved: dict[str, int] = {}
@@ -104,7 +106,7 @@ class World:
         outside = Blueprint(self.directory, Options(), self._ports)
         outside.credentials.ensure()
         cluster.write_definitions(outside.crds_folder)
-        self._launch([one for one in outside.components() if one.name in (APISERVER, GITEA, REGISTRY)])
+        self._launch([self._with_images(one) for one in outside.components() if one.name in _OUTSIDE])
         accounts.ensure_tokens(outside.gitea, outside.credentials, ORGANIZATION)
         self.cluster = Cluster(outside.kubeconfig)
         self.ledger = Ledger(self.directory.component(GITEA) / "repositories" / ORGANIZATION / "voltran.git")
@@ -121,11 +123,9 @@ class World:
 
     def stop(self) -> None:
         """End every process, first those that write."""
-        for wave in ((SOURCE, BROKER), None, (APISERVER, GITEA, REGISTRY)):
-            named = list(self._children) if wave is None else [name for name in wave if name in self._children]
-            if wave is None:
-                named = [name for name in named if name not in (APISERVER, GITEA, REGISTRY)]
-            self.end(*named)
+        self.end(*(name for name in (SOURCE, BROKER) if name in self._children))
+        self.end(*(name for name in list(self._children) if name not in _OUTSIDE))
+        self.end(*self._children)
         if hasattr(self, "cluster"):
             self.cluster.close()
 
@@ -230,6 +230,13 @@ class World:
         }
         changes["INFRAFORGE_REGISTRY_MIRRORS"] = json.dumps(mirrors)
         return lambda: {**found.environment(), **changes}
+
+    def _with_images(self, component: Component) -> Component:
+        if component.name != REGISTRY:
+            return component
+        images = [{"repository": repository, "tags": list(TAGS)} for repository in IMAGES.values()]
+        self.images.write_text(yaml.safe_dump({"images": images}), encoding="utf-8")
+        return replace(component, arguments=(*component.arguments, "--images", str(self.images)))
 
     def _eventing(self) -> Sequence[Component]:
         options = Options(kubeconfig=str(self._kubeconfig(SOURCE, self.watch)))

@@ -1,6 +1,7 @@
 """The way of the events: some are dropped, doubled, late, or overtaken, while claims come and go."""
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -8,11 +9,14 @@ from tests.chaos import faults
 from tests.chaos.cluster import Document, reference
 from tests.chaos.proxy import Exchange, Fault, Rule
 from tests.chaos.stage import Row, Stage
-from tests.chaos.waiting import until
+from tests.chaos.waiting import NotInTime, until
 
 FAULTY = 0.3
 AHEAD = 400
 """Events that may be under way; the driver waits for the functions then."""
+
+LONGEST = 360.0
+"""Seconds that the storm may take."""
 
 
 def run(stage: Stage) -> None:
@@ -46,7 +50,10 @@ class Driver:
 
     def storm(self, target: int, seen: Callable[[], int]) -> None:
         """Go on until so many events were seen."""
+        deadline = time.monotonic() + LONGEST
         while seen() < target:
+            if time.monotonic() > deadline:
+                raise NotInTime(f"{seen()} of {target} events in {LONGEST:.0f} s")
             until("the functions to catch up", lambda: self._done - seen() < AHEAD, seconds=120)
             self._step()
 

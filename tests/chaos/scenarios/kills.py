@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import zip_longest
+from itertools import count, zip_longest
 from typing import Final
 
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
@@ -19,25 +19,37 @@ from tests.chaos.waiting import NotInTime
 _FUNCTIONS: Final = {"BootstrapClaim": "bootstrap", "ApplicationClaim": "application", "PlatformClaim": "platform"}
 _KINDS: Final = (BOOTSTRAP, APPLICATION, PLATFORM)
 
-Provoke = Callable[[Document], object]
-"""Makes a function work on a claim; asked for once a second until it was killed in that."""
+Provoke = Callable[[str, int], object]
+"""Makes a function work on a claim of a kind; asked for once a second, with the number of times it was in vain."""
+_EDITS: Final = 2
+"""Edits that lead to every step of a claim that is there; after them a claim is made anew."""
 
 
 def run(stage: Stage) -> None:
     """The same place in each kind's list at the same time: the functions do not wait for each other."""
     fleet = stage.fleet
-    working = {one["kind"]: one for one in (*fleet.platforms[:1], *fleet.applications[:1], fleet.bootstrap)}
+    staying = {one["kind"]: one for one in (fleet.platforms[0], fleet.applications[0], fleet.bootstrap)}
+    going = {one["kind"]: one for one in (fleet.platforms[-1], fleet.applications[-1], fleet.spare)}
+
+    def work(kind: str, times: int) -> None:
+        if times < _EDITS:
+            fleet.edit([staying[kind]])
+        elif not fleet.recreate(going[kind]):
+            fleet.delete(going[kind])
+
     with stage.observed("SIGKILL between two steps") as row:
         for here in _places({kind.name: kind.steps_of_work for kind in _KINDS}):
-            _kill(stage, row, here, working, lambda claim: fleet.edit([claim]))
-    going = {one["kind"]: one for one in (*fleet.platforms[-1:], *fleet.applications[-1:], fleet.spare)}
+            _kill(stage, row, here, work)
+            row.claims |= {reference(staying[kind]) for kind in here}
+        _settled(stage, going, present=True)
     with stage.observed("SIGKILL while a claim is deleted") as row:
         for here in _places({kind.name: kind.steps_of_removal for kind in _KINDS}):
-            if "BootstrapClaim" in here:
-                stage.until("the spare platform", partial(fleet.recreate, fleet.spare))
-                stage.until("the spare platform to be ready", stage.ready([fleet.spare]))
-            _kill(stage, row, here, going, fleet.delete)
-            _made_anew(stage, [going[kind] for kind in here])
+            gone = {kind: going[kind] for kind in here}
+            _settled(stage, gone, present=True)
+            _kill(stage, row, here, lambda kind, _: fleet.delete(going[kind]))
+            _settled(stage, gone, present=False)
+            row.claims |= {reference(one) for one in gone.values()}
+        _settled(stage, {kind: one for kind, one in going.items() if one is not fleet.spare}, present=True)
 
 
 def _places(declared: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
@@ -45,42 +57,52 @@ def _places(declared: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
         yield {kind: name for kind, name in zip(declared, names, strict=True) if name is not None}
 
 
-def _kill(stage: Stage, row: Row, here: Mapping[str, str], claims: Mapping[str, Document], provoke: Provoke) -> None:
+def _kill(stage: Stage, row: Row, here: Mapping[str, str], provoke: Provoke) -> None:
     """Kill each kind's function at the step that `here` names for it."""
     traps = {kind: stage.world.traps / f"{kind}.{step}" for kind, step in here.items()}
     for trap in traps.values():
         trap.write_text(str(signal.SIGKILL.value), encoding="ascii")
     functions = {kind: _FUNCTIONS[kind] for kind in here}
+    times = count()
     again = time.monotonic()
 
     def all_dead() -> bool:
         nonlocal again
         alive = [kind for kind, name in functions.items() if stage.world.alive(name)]
-        if time.monotonic() >= again:
+        if alive and time.monotonic() >= again:
             again = time.monotonic() + 1
+            time_of = next(times)
             for kind in alive:
-                provoke(claims[kind])
+                provoke(kind, time_of)
         return not alive
 
     try:
-        stage.until("a kill", all_dead, 15)
+        stage.until("a kill", all_dead, 20)
     except NotInTime:
         row.problems += [f"{kind}: nothing was killed at {step}" for kind, step in here.items() if traps[kind].exists()]
     for trap in traps.values():
         trap.unlink(missing_ok=True)
-    dead = {kind: name for kind, name in functions.items() if not stage.world.alive(name)}
+    dead = [name for name in functions.values() if not stage.world.alive(name)]
     row.injected += len(dead)
-    row.claims |= {reference(claims[kind]) for kind in dead}
-    stage.world.again(*dead.values())
+    stage.world.again(*dead)
 
 
-def _made_anew(stage: Stage, claims: Sequence[Document]) -> None:
-    """Wait until the claims are gone, and create them again: those of the platform's, that is."""
-    for claim in claims:
-        stage.world.ping()
-        if claim is stage.fleet.spare:
-            stage.until("the spare platform to be gone", lambda: stage.world.cluster.get(stage.fleet.spare) is None)
+def _settled(stage: Stage, claims: Mapping[str, Document], *, present: bool) -> None:
+    """Wait until all the claims are there and Ready, or all of them gone; missed events are made good by a ping."""
+    stage.world.ping()
+    for claim in claims.values():
+        if present:
+            stage.until(f"{reference(claim)} to be there", partial(_there, stage, claim))
         else:
-            stage.until(f"{reference(claim)} to be gone", partial(stage.fleet.recreate, claim))
-    here = [claim for claim in claims if claim is not stage.fleet.spare]
-    stage.until("the claims made anew", stage.ready(here))
+            stage.until(f"{reference(claim)} to be gone", partial(_gone, stage, claim))
+    if present:
+        stage.until("the claims made anew", stage.ready(list(claims.values())))
+
+
+def _there(stage: Stage, claim: Document) -> bool:
+    live = stage.world.cluster.get(claim)
+    return "deletionTimestamp" not in live["metadata"] if live else stage.fleet.recreate(claim)
+
+
+def _gone(stage: Stage, claim: Document) -> bool:
+    return stage.world.cluster.get(claim) is None

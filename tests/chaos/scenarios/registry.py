@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
+from shared.oci.wire import COOL_DOWN
 from tests.chaos import faults
 from tests.chaos.cluster import Document
 from tests.chaos.proxy import Exchange, Rule
@@ -17,11 +18,11 @@ WRONG = f"sha256:{'ab' * 32}"
 
 def run(stage: Stage) -> None:
     """All of them, one after another."""
-    down(stage)
-    slow(stage)
     limited(stage)
     wrong_digest(stage)
     redirected(stage)
+    slow(stage)
+    down(stage)
 
 
 def is_manifest(request: Request) -> bool:
@@ -41,13 +42,21 @@ def down(stage: Stage) -> None:
             stage.until("a status that says that the registry is down", stage.says(claims, "does not answer"))
         finally:
             proxy.up()
+        _left_alone(stage)
 
 
 def slow(stage: Stage) -> None:
-    """Answers take longer than a function waits for them."""
+    """Answers take longer than a function waits for them; in the short form nearly as long."""
     with stage.observed("registry slow") as row:
-        seconds = 2 * stage.world.limits.registry_timeout
-        _asked(stage, row, Rule(faults.delay(seconds), is_manifest, limit=4))
+        patience = stage.world.limits.registry_timeout
+        _asked(stage, row, Rule(faults.delay(0.8 * patience if stage.short else 2 * patience), is_manifest, limit=4))
+        if not stage.short:
+            _left_alone(stage)
+
+
+def _left_alone(stage: Stage, seconds: float = COOL_DOWN) -> None:
+    """A function asks nothing of a host for a while that did not answer, or told it to wait: a part of the outage."""
+    stage.holding("the functions to ask the registry again", seconds + 0.5)
 
 
 def limited(stage: Stage) -> None:
@@ -56,6 +65,7 @@ def limited(stage: Stage) -> None:
         content = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}'
         headers = {"Content-Type": "application/json", "Retry-After": "1"}
         _asked(stage, row, Rule(faults.answer(429, content, headers), is_manifest, limit=4))
+        _left_alone(stage, 1.0)
 
 
 def wrong_digest(stage: Stage) -> None:
