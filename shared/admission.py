@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from shared.claims import ApplicationClaim, BootstrapClaim, PlatformClaim
+from shared.claims import BootstrapClaim, EnvironmentClaim
 from shared.environments import Environment, check_namespace, locate, seniority
-from shared.errors import InvalidClaim
+from shared.errors import InfraForgeError, InvalidClaim, NotBootstrapped
 from shared.kinds import BOOTSTRAP
 from shared.kube.client import Kube
 from shared.reconciler import Kind
 
-EnvironmentClaim = TypeVar("EnvironmentClaim", ApplicationClaim, PlatformClaim)
+EnvironmentClaimT = TypeVar("EnvironmentClaimT", bound=EnvironmentClaim)
 
 
 class Admission:
@@ -31,7 +31,7 @@ class Admission:
         self._cluster_types = cluster_types
         self._environment_namespaces = environment_namespaces
 
-    def admit(self, claim: EnvironmentClaim, kind: Kind[EnvironmentClaim]) -> Environment:
+    def admit(self, claim: EnvironmentClaimT, kind: Kind[EnvironmentClaimT]) -> Environment:
         """The environment that `claim` owns.
 
         Raises `InvalidClaim` (reasons ClusterTypeNotServed, NamespaceNotAllowed, ClusterTypeUnknown,
@@ -45,11 +45,37 @@ class Admission:
                 reason="ClusterTypeNotServed",
             )
         check_namespace(claim, spec.environment, self._environment_namespaces)
-        environment = locate(self._bootstraps(), spec.clusterType, spec.environment)
+        environment = locate(self.bootstraps(), spec.clusterType, spec.environment)
         self._refuse_a_second_owner(claim, kind)
         return environment
 
-    def _bootstraps(self) -> Iterator[BootstrapClaim]:
+    def admit_removal(self, claim: EnvironmentClaimT, kind: Kind[EnvironmentClaimT]) -> Environment | None:
+        """Where the files of a claim are that is being deleted; None when it has none.
+
+        Raises `NotBootstrapped` when it has some and nobody says where.
+        """
+        spec = claim.spec
+        if self._cluster_types and spec.clusterType not in self._cluster_types:
+            return None
+        try:
+            self._refuse_a_second_owner(claim, kind)
+        except InvalidClaim:
+            return None  # what is there is another's
+        bootstraps = list(self.bootstraps())
+        try:
+            return locate(bootstraps, spec.clusterType, spec.environment)
+        except InfraForgeError as error:
+            if claim.status.checksum is None:
+                return None  # it never got into Git
+            if not bootstraps:
+                raise NotBootstrapped(
+                    "its files in Git cannot be removed, since no BootstrapClaim says where they are; to let it go "
+                    f"all the same: infraforge release {kind.name}/{claim.metadata.namespace}/{claim.metadata.name}"
+                ) from error
+        organization = min(bootstraps, key=seniority).spec.gitea.organization
+        return Environment(spec.clusterType, spec.environment, organization, None, "", "")
+
+    def bootstraps(self) -> Iterator[BootstrapClaim]:
         """The BootstrapClaims that count: ours by namespace and by Gitea, and readable."""
         for document in self._kube.list(BOOTSTRAP.resource, self._system_namespace):
             try:
@@ -59,14 +85,16 @@ class Admission:
             if claim.spec.gitea.url.rstrip("/") == self._gitea_url:
                 yield claim
 
-    def _refuse_a_second_owner(self, claim: EnvironmentClaim, kind: Kind[EnvironmentClaim]) -> None:
+    def _refuse_a_second_owner(self, claim: EnvironmentClaimT, kind: Kind[EnvironmentClaimT]) -> None:
         spec = claim.spec
-        for document in self._kube.list(kind.resource):
+        fields = {"spec.clusterType": spec.clusterType, "spec.environment": spec.environment}
+        for document in self._kube.list(kind.resource, fields=fields):
             theirs = document.get("spec") or {}
             if (theirs.get("clusterType"), theirs.get("environment")) != (spec.clusterType, spec.environment):
                 continue
             try:
                 other = kind.parse(document)
+                check_namespace(other, spec.environment, self._environment_namespaces)
             except InvalidClaim:
                 continue  # it writes nothing, so it owns nothing
             if seniority(other) < seniority(claim):

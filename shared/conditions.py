@@ -17,6 +17,7 @@ VALID: Final = "Valid"
 IMAGES_RESOLVED: Final = "ImagesResolved"
 COMMITTED: Final = "Committed"
 DEPLOYED: Final = "Deployed"
+ORPHANED_ENVIRONMENTS: Final = "OrphanedEnvironments"
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 

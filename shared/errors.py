@@ -8,7 +8,9 @@
     │   ├── InvalidClaim
     │   └── Forbidden
     ├── Waiting                            → status Reconciling, 204; the next event or resync wakes it
-    │   └── NotBootstrapped
+    │   ├── NotBootstrapped
+    │   ├── ConfirmationRequired
+    │   └── InUse
     └── TransientError(retry_after)        → status Reconciling, 503 with Retry-After
         ├── GiteaUnavailable
         ├── PushRejected
@@ -57,6 +59,14 @@ class Waiting(InfraForgeError):
 
 class NotBootstrapped(Waiting):
     """The platform, or this environment of it, does not exist yet."""
+
+
+class ConfirmationRequired(Waiting):
+    """The change would remove more than a slip should be able to: a person has to confirm it."""
+
+
+class InUse(Waiting):
+    """Others still need what is to go."""
 
 
 class TransientError(InfraForgeError):

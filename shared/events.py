@@ -1,8 +1,10 @@
 """CloudEvents in and out (cloudevents.io, HTTP binding 1.0), in the binary and the structured mode.
 
-An event is only a hint to look: of a claim's event the functions take the claim's identity and nothing else.
+An event is only a hint to look: of a claim's event the functions take the claim's identity, and from its data no more
+than where to look and whether that was done already.
 """
 
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -18,11 +20,12 @@ from shared.errors import InvalidEvent
 PING: Final = "dev.knative.sources.ping"
 BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
 GITEA_PREFIX: Final = "io.infraforge.gitea."
+DELIVERIES: Final = frozenset(f"{GITEA_PREFIX}{event}" for event in ("push", "delete", "repository"))
 CLAIM_CHANGES: Final = frozenset(
     f"dev.knative.apiserver.{mode}.{change}" for mode in ("resource", "ref") for change in ("add", "update", "delete")
 )
 WAKE_UPS: Final = frozenset({PING, BOOTSTRAPPED})
-KNOWN: Final = CLAIM_CHANGES | WAKE_UPS
+KNOWN: Final = CLAIM_CHANGES | WAKE_UPS | DELIVERIES
 
 _SUBJECT = re.compile(
     r"/apis/(?P<group>[^/]+)/(?P<version>[^/]+)/namespaces/(?P<namespace>[^/]+)/[^/]+/(?P<name>[^/]+)"
@@ -44,12 +47,44 @@ class ClaimRef:
 
 
 @dataclass(frozen=True)
+class Version:
+    """Which state of which object an event was sent for; two that are equal are the same bytes in the API server."""
+
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What Gitea says of a push, a deleted branch or a repository. It cuts `messages` at five commits of `total`."""
+
+    repository: str
+    """`organization/name`."""
+    action: str = ""
+    """Of a repository: `created`, `deleted` …"""
+    ref: str = ""
+    before: str = ""
+    after: str = ""
+    messages: tuple[str, ...] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True)
 class Event:
     """What the functions use of a CloudEvent."""
 
     id: str
     type: str
-    claim: ClaimRef | None
+    claim: ClaimRef | None = None
+    version: Version | None = None
+    environment: tuple[str, str] | None = None
+    """Cluster type and environment of the claim, as the event's data has them."""
+    delivery: Delivery | None = None
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the claim is gone."""
+        return self.type in CLAIM_CHANGES and self.type.endswith(".delete")
 
 
 def parse(headers: Mapping[str, str], body: bytes) -> Event:
@@ -66,7 +101,11 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
     event_id, kind = raw["id"], raw["type"]
     if not (isinstance(event_id, str) and event_id and isinstance(kind, str) and kind):
         raise InvalidEvent("not a CloudEvent: its attributes id and type are not both strings with something in them")
-    return Event(id=event_id[:128], type=kind, claim=_claim_of(raw) if kind in CLAIM_CHANGES else None)
+    event_id = event_id[:128]
+    if kind in CLAIM_CHANGES:
+        data = _data(raw)
+        return Event(event_id, kind, _claim_of(raw), version=_version(data), environment=_environment(data))
+    return Event(event_id, kind, delivery=_delivery(_data(raw)) if kind in DELIVERIES else None)
 
 
 def bootstrapped(source: str, claim: ClaimRef) -> tuple[dict[str, str], bytes]:
@@ -108,6 +147,48 @@ def _binary(event: CloudEvent) -> tuple[dict[str, str], bytes]:
 def _unparsed(data: Any) -> Any:
     """Event data stays as it came: nothing of it is trusted, so nothing of it is parsed."""
     return data
+
+
+def _data(raw: CloudEvent) -> dict[str, Any]:
+    """The event's data as far as it is a JSON object; it only hints, so a broken one says nothing."""
+    data = raw.data
+    try:
+        document = json.loads(data) if isinstance(data, bytes | str) else data
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _version(data: Mapping[str, Any]) -> Version | None:
+    """None also for a reference, which does not say which state it was sent for."""
+    metadata = _part(data, "metadata")
+    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+    return Version(uid, version) if isinstance(uid, str) and isinstance(version, str) and uid and version else None
+
+
+def _environment(data: Mapping[str, Any]) -> tuple[str, str] | None:
+    spec = _part(data, "spec")
+    kind, name = spec.get("clusterType"), spec.get("environment")
+    good = isinstance(kind, str) and isinstance(name, str) and _LABEL.fullmatch(kind) and _LABEL.fullmatch(name)
+    return (kind, name) if good else None  # type: ignore[return-value]  # both are strings here
+
+
+def _delivery(data: Mapping[str, Any]) -> Delivery:
+    commits = data.get("commits")
+    messages = [one.get("message") for one in commits if isinstance(one, dict)] if isinstance(commits, list) else []
+    total = data.get("total_commits")
+    texts = {name: data[name] for name in ("action", "ref", "before", "after") if isinstance(data.get(name), str)}
+    return Delivery(
+        repository=str(_part(data, "repository").get("full_name", "")),
+        messages=tuple(one for one in messages if isinstance(one, str)),
+        total=total if isinstance(total, int) else 0,
+        **texts,
+    )
+
+
+def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = data.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _claim_of(raw: CloudEvent) -> ClaimRef:

@@ -14,10 +14,16 @@ CHECKSUM_DIGITS: Final = 16
 
 @dataclass(frozen=True)
 class PastCommit:
-    """A commit on the default branch; `when` is RFC 3339 in UTC, so that it sorts."""
+    """A commit on the default branch; `when` is RFC 3339 in UTC, so that it sorts.
+
+    `author` is `name <mail>`; `claim` (`Kind/namespace/name`) and `generation` are what the message's trailers say.
+    """
 
     sha: str
     when: str
+    author: str = ""
+    claim: str | None = None
+    generation: int = 0
 
 
 @dataclass(frozen=True)

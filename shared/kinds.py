@@ -1,14 +1,34 @@
-"""The kinds of claims as the functions handle them: model, address in the API, and the steps a status speaks of."""
+"""The kinds of claims as the functions handle them: model, address in the API, conditions, and steps in their order."""
 
 from typing import Final
 
 from shared.claims import API_VERSION, ApplicationClaim, BootstrapClaim, PlatformClaim
 from shared.conditions import COMMITTED, DEPLOYED, IMAGES_RESOLVED, VALID
+from shared.git import Writer
 from shared.kube.client import Resource
 from shared.reconciler import Kind
+from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, READ, RECORD, REGISTER, RELEASE, RESOLVE, TELL
 
-BOOTSTRAP: Final = Kind(BootstrapClaim, Resource(API_VERSION, "bootstrapclaims"), (VALID, COMMITTED, DEPLOYED))
-APPLICATION: Final = Kind(
-    ApplicationClaim, Resource(API_VERSION, "applicationclaims"), (VALID, IMAGES_RESOLVED, COMMITTED, DEPLOYED)
+_END: Final = (RECORD, TELL)
+
+BOOTSTRAP: Final = Kind(
+    BootstrapClaim,
+    Resource(API_VERSION, "bootstrapclaims"),
+    conditions=(VALID, COMMITTED, DEPLOYED),
+    steps_of_work=(READ, ADMIT, HOLD, CREATE, PUBLISH, *Writer.STEPS, DEPLOY, REGISTER, *_END),
+    steps_of_removal=(READ, ADMIT, *Writer.STEPS, RELEASE),
 )
-PLATFORM: Final = Kind(PlatformClaim, Resource(API_VERSION, "platformclaims"), (VALID, COMMITTED, DEPLOYED))
+APPLICATION: Final = Kind(
+    ApplicationClaim,
+    Resource(API_VERSION, "applicationclaims"),
+    conditions=(VALID, IMAGES_RESOLVED, COMMITTED, DEPLOYED),
+    steps_of_work=(READ, ADMIT, HOLD, RESOLVE, *Writer.STEPS, *_END),
+    steps_of_removal=(READ, ADMIT, *Writer.STEPS, RELEASE),
+)
+PLATFORM: Final = Kind(
+    PlatformClaim,
+    Resource(API_VERSION, "platformclaims"),
+    conditions=(VALID, COMMITTED, DEPLOYED),
+    steps_of_work=(READ, ADMIT, HOLD, *Writer.STEPS, *_END),
+    steps_of_removal=(READ, ADMIT, *Writer.STEPS, RELEASE),
+)

@@ -1,30 +1,40 @@
-"""The way of every claim through a function: read live, converge, record. The kinds differ only in `converge`."""
+"""The way of every claim through a function: read live, converge, record. The kinds differ only in their handler."""
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from pydantic import ValidationError
 
 from shared.claims import parse
 from shared.claims.meta import Claim
-from shared.claims.status import ClaimStatus
+from shared.claims.status import MAX_HISTORY, ClaimStatus, HistoryEntry
 from shared.conditions import READY, VALID, find
-from shared.errors import InfraForgeError, KubeConflict, PushRejected, TransientError
-from shared.events import WAKE_UPS, ClaimRef, Event
+from shared.errors import Forbidden, InfraForgeError, KubeConflict, KubeUnavailable, TransientError
+from shared.events import WAKE_UPS, ClaimRef, Event, Version
 from shared.kube.client import Document, Kube, KubeNotFound, Resource
 from shared.kube.recorder import Recorder
+from shared.memory import Memory, Settled
 from shared.report import Report
+from shared.steps import READ, RECORD, TELL
 from shared.telemetry import Metrics
+from shared.turns import Turns
 from shared.web import Reply
 
 ClaimT = TypeVar("ClaimT", bound=Claim)
+Trace = Callable[[str], None]
+"""Told the name of each step as it begins."""
+Inputs = Callable[[Document], Hashable]
+"""What a claim's files follow from beside the claim itself; None when that cannot be said."""
 
 ATTEMPTS: Final = 5
 """Lost races that one event survives before the Broker is asked to come back."""
+TOGETHER: Final = 32
+"""Claims that one resync converges at a time, so that they share pushes."""
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +45,17 @@ class _Gone(Exception):
 
 @dataclass(frozen=True)
 class Kind(Generic[ClaimT]):
-    """A kind of claim: its model, where the API serves it, and the steps its status speaks of."""
+    """A kind of claim: its model, where the API serves it, and how a function goes about it.
+
+    `conditions` are the condition types that its status always has. `steps_of_work` and `steps_of_removal` are the
+    steps in their order; a process may be killed at the beginning of each, and the next look puts things right.
+    """
 
     model: type[ClaimT]
     resource: Resource
-    steps: tuple[str, ...]
+    conditions: tuple[str, ...]
+    steps_of_work: tuple[str, ...] = ()
+    steps_of_removal: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,23 +74,64 @@ class Kind(Generic[ClaimT]):
         except ValidationError:
             return model()
 
+    def begin(self, step: str, trace: Trace) -> None:
+        """Tell `trace` of a step that is declared; one that is not is a fault of ours."""
+        if step not in self.steps_of_work and step not in self.steps_of_removal:
+            raise AssertionError(f"{step} is not declared as a step of {self.name}")
+        trace(step)
+
 
 class Attempt(Generic[ClaimT]):
-    """One try at one claim. `claim` is the claim as it was last read, `report` what has been found out about it."""
+    """One try at one claim.
+
+    `claim` is the claim as it was last read, `document` the same as the API server gave it, and `report` what has been
+    found out about it. `settled` is set by whoever found that all of it is in Git; `let_go` when its finalizer went,
+    so that nothing is left to write a status to; `has_news` when the other functions should be told.
+    """
 
     claim: ClaimT
     report: "Report[Any]"
 
-    def __init__(self, read: Callable[[], Document | None], kind: Kind[ClaimT], event_id: str) -> None:
-        self._read = read
-        self._kind = kind
+    def __init__(
+        self,
+        kind: Kind[ClaimT],
+        kube: Kube,
+        ref: ClaimRef,
+        event_id: str,
+        *,
+        recorder: Recorder,
+        now: str,
+        notes: "list[HistoryEntry] | None" = None,
+        trace: Trace = lambda _: None,
+    ) -> None:
+        self.kind = kind
+        self.kube = kube
+        self.ref = ref
         self.event_id = event_id
+        self.now = now
         self.document: Document | None = None
+        self.settled: Settled | None = None
+        self.let_go = False
+        self.has_news = False
+        self.notes = notes if notes is not None else []
+        self._recorder = recorder
+        self._trace = trace
+
+    @property
+    def live(self) -> Document:
+        """The claim as the API server gave it last."""
+        if self.document is None:
+            raise AssertionError("the claim was not read yet")
+        return self.document
 
     @property
     def spec(self) -> dict[str, Any]:
         """The claim's spec as the API server gave it."""
-        return dict((self.document or {}).get("spec") or {})
+        return dict(self.live.get("spec") or {})
+
+    def begin(self, step: str) -> None:
+        """A step of the kind's begins."""
+        self.kind.begin(step, self._trace)
 
     def reread(self) -> ClaimT:
         """Read the live claim (again), and start the report over from what it records.
@@ -83,42 +140,68 @@ class Attempt(Generic[ClaimT]):
         what the head's writer knew (ARCHITECTURE: the order that makes it safe).
         """
         self.document = None
-        document = self._read()
+        document = self.kube.get(self.kind.resource, self.ref.namespace, self.ref.name)
         if document is None:
             raise _Gone
+        return self.take(document)
+
+    def take(self, document: Document) -> ClaimT:
+        """Go on from `document`, which the API server has just given."""
         self.document = document
-        recorded = self._kind.recorded_status(document)
-        self.report = Report(recorded, self._kind.steps)
+        self.settled = None
+        recorded = self.kind.recorded_status(document)
+        self.report = Report(recorded, self.kind.conditions)
         self.report.enter(VALID)
-        self.claim = self._kind.parse(document | {"status": recorded.model_dump(exclude_none=True)})
+        self.claim = self.kind.parse(document | {"status": recorded.model_dump(exclude_none=True)})
         return self.claim
+
+    def note(self, entry: HistoryEntry) -> None:
+        """Keep `entry` for the claim's history: it is told, and stands in the next status that is written."""
+        self.notes.insert(0, entry)
+
+    def tell(self, reason: str, message: str, *, normal: bool) -> None:
+        """Tell `kubectl describe` of something that the conditions do not keep."""
+        self._recorder.record(self.live, normal=normal, reason=reason, message=message)
+
+
+class Handler(Protocol[ClaimT]):
+    """What a kind of claim adds to the way that all go."""
+
+    def converge(self, attempt: Attempt[ClaimT]) -> None:
+        """Make true what the claim asks for; what is raised becomes its status."""
+
+    def survey(self, event: Event) -> Inputs | None:
+        """Look once at what all claims share, before they are gone through; None when the event says nothing new."""
+
+    def announce(self, attempt: Attempt[ClaimT]) -> Reply | None:
+        """The reply of a converged claim, if there is something to tell the other functions."""
 
 
 class Reconciler(Generic[ClaimT]):
-    """Turns events into converged claims with true statuses.
-
-    `converge` does a kind's work on one `Attempt`; what it raises becomes the status. `announce` may make the reply
-    of a converged claim. Thread-safe as far as its collaborators are.
-    """
+    """Turns events into converged claims with true statuses. Thread-safe as far as its collaborators are."""
 
     def __init__(
         self,
         kind: Kind[ClaimT],
         kube: Kube,
-        converge: Callable[[Attempt[ClaimT]], None],
+        handler: Handler[ClaimT],
         *,
+        memory: Memory,
         metrics: Metrics,
-        announce: Callable[[Attempt[ClaimT]], Reply | None] = lambda _: None,
         pause: Callable[[float], None],
+        trace: Trace = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kind = kind
         self._kube = kube
-        self._converge = converge
+        self._handler = handler
+        self._memory = memory
         self._metrics = metrics
-        self._announce = announce
         self._pause = pause
+        self._trace = trace
         self._now = now
+        self._turns = Turns()
+        self._untold: dict[ClaimRef, list[HistoryEntry]] = {}
         self._recorder = Recorder(kube, kind.name)
 
     def react(self, event: Event) -> Reply | None:
@@ -126,84 +209,164 @@ class Reconciler(Generic[ClaimT]):
 
         Raises `TransientError` when another try can succeed: the status says so already.
         """
-        if event.claim is not None:
-            return self.reconcile(event.claim, event.id) if event.claim.kind == self._kind.name else None
-        if event.type in WAKE_UPS:
-            return self._resync(event)
-        return None
+        if event.claim is None:
+            return self._resync(event) if event.type in WAKE_UPS or event.delivery is not None else None
+        if event.claim.kind != self._kind.name or self._memory.is_finished(event.claim, event.version):
+            return None
+        reply = self.reconcile(event.claim, event)
+        if event.is_deletion and event.environment is not None:
+            self._wake_successors(event, event.environment)
+        return reply
 
-    def reconcile(self, ref: ClaimRef, event_id: str) -> Reply | None:
+    def reconcile(self, ref: ClaimRef, event: Event) -> Reply | None:
         """Converge one claim, starting over as often as somebody else was faster (at most `ATTEMPTS` times)."""
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return self._once(ref, event_id, last=False)
-            except (KubeConflict, PushRejected) as error:
-                log.info("%s: starting over: %s", ref, error)
-                self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
-        return self._once(ref, event_id, last=True)
+        with self._turns.of(ref):
+            if self._memory.is_finished(ref, event.version):
+                return None  # while we waited for our turn
+            for attempt in range(1, ATTEMPTS):
+                try:
+                    return self._once(ref, event.id, last=False)
+                except KubeConflict as error:
+                    log.info("%s: starting over: %s", ref, error)
+                    self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            return self._once(ref, event.id, last=True)
 
     def _resync(self, event: Event) -> Reply | None:
-        """Converge every claim of the kind; one that fails does not keep the others from their turn."""
+        """Converge every claim that is not known to be settled; one that fails does not keep the others."""
+        inputs = self._handler.survey(event)
+        if inputs is None:
+            return None
+        unsettled = [
+            ref
+            for ref, document in self._listed()  # to its end first: a list may not be continued after some minutes
+            if not self._memory.is_settled(ref, _version(document), inputs(document))
+        ]
+        return self._all(unsettled, event)
+
+    def _wake_successors(self, event: Event, environment: tuple[str, str]) -> None:
+        """A claim is gone: another one of its environment may have waited for that."""
+        fields = {"spec.clusterType": environment[0], "spec.environment": environment[1]}
+        others = [
+            ref
+            for ref, document in self._listed(fields)
+            if tuple((document.get("spec") or {}).get(name.partition(".")[2]) for name in fields) == environment
+        ]
+        self._all(others, event)
+
+    def _listed(self, fields: dict[str, str] | None = None) -> Iterator[tuple[ClaimRef, Document]]:
+        for document in self._kube.list(self._kind.resource, fields=fields):
+            metadata = document["metadata"]
+            yield ClaimRef(self._kind.name, metadata["namespace"], metadata["name"]), document
+
+    def _all(self, refs: Iterable[ClaimRef], event: Event) -> Reply | None:
+        """Converge these claims, some at a time; raises what one of them raised, a fault of ours first."""
+        wake_up = Event(event.id, event.type)
         failures: list[Exception] = []
         reply: Reply | None = None
-        for document in self._kube.list(self._kind.resource):
-            metadata = document["metadata"]
-            ref = ClaimRef(self._kind.name, metadata["namespace"], metadata["name"])
+
+        def one(ref: ClaimRef) -> Reply | None:
             try:
-                reply = self.reconcile(ref, event.id) or reply
+                return self.reconcile(ref, wake_up)
             except Exception as error:  # noqa: BLE001 - raised below, after the others
                 failures.append(error)
+                return None
+
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            for answer in pool.map(one, refs):
+                reply = answer or reply
         if failures:
             ours = (error for error in failures if not isinstance(error, TransientError))
             raise next(ours, failures[0])
         return reply
 
     def _once(self, ref: ClaimRef, event_id: str, *, last: bool) -> Reply | None:
-        def read() -> Document | None:
-            return self._kube.get(self._kind.resource, ref.namespace, ref.name)
-
-        attempt = Attempt(read, self._kind, event_id)
+        attempt = Attempt(
+            self._kind,
+            self._kube,
+            ref,
+            event_id,
+            recorder=self._recorder,
+            now=self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            notes=self._untold.setdefault(ref, []),
+            trace=self._trace,
+        )
+        epoch = self._memory.epoch
         failure: InfraForgeError | None = None
         try:
+            attempt.begin(READ)
             attempt.reread()
-            self._converge(attempt)
+            self._handler.converge(attempt)
         except _Gone:
+            self._forget(ref)
             return None
         except InfraForgeError as error:
-            if attempt.document is None or (isinstance(error, KubeConflict | PushRejected) and not last):
+            if attempt.document is None:
+                raise _unread(error) from error
+            if isinstance(error, KubeConflict) and not last:
                 raise
             attempt.report.fail(error)
             failure = error
-        self._record(ref, attempt)
+        if attempt.let_go:
+            self._forget(ref)
+            return None
+        document = self._record(attempt)
+        self._untold.pop(ref, None)
         if isinstance(failure, TransientError):
+            self._memory.forget(ref)
             raise failure
-        return None if failure else self._announce(attempt)
+        version = _version(document)
+        if version is not None:
+            self._memory.remember(ref, version, None if failure else attempt.settled, epoch=epoch)
+        if failure:
+            return None
+        return self._handler.announce(attempt)
 
-    def _record(self, ref: ClaimRef, attempt: Attempt[ClaimT]) -> None:
-        """Write the status, last of all, and only if it says something new."""
-        document = attempt.document
-        if document is None:
-            raise AssertionError("a claim that was never read has no status")
-        now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        status = attempt.report.status(generation=document["metadata"].get("generation", 0), now=now)
+    def _forget(self, ref: ClaimRef) -> None:
+        self._memory.forget(ref)
+        self._untold.pop(ref, None)
+
+    def _record(self, attempt: Attempt[ClaimT]) -> Document:
+        """Write the status, last of all, and only if it says something new; returns the claim as it is then."""
+        document, notes = attempt.live, attempt.notes
+        if notes:
+            attempt.report.set(history=[*notes, *attempt.report.recorded.history][:MAX_HISTORY])
+        status = attempt.report.status(generation=document["metadata"].get("generation", 0), now=attempt.now)
         written = status.model_dump(mode="json", exclude_none=True)
         recorded = document.get("status") or {}
         if written == recorded:
-            return
+            return document
         dropped = dict.fromkeys(recorded.keys() - written.keys())  # null removes a field in a merge patch
+        attempt.begin(RECORD)
         try:
-            self._kube.patch_status(self._kind.resource, document, dropped | written)
+            document = self._kube.patch_status(self._kind.resource, document, dropped | written)
         except KubeNotFound:
-            return  # deleted meanwhile: nobody is left to tell
+            return document  # deleted meanwhile: nobody is left to tell
         self._metrics.status_writes.inc()
-        self._tell(ref, document, attempt.report.recorded, status)
+        for note in notes:
+            attempt.tell(note.reason, note.message, normal=False)
+        self._tell(attempt, attempt.report.recorded, status)
+        return document
 
-    def _tell(self, ref: ClaimRef, document: Document, before: ClaimStatus, after: ClaimStatus) -> None:
+    def _tell(self, attempt: Attempt[ClaimT], before: ClaimStatus, after: ClaimStatus) -> None:
         """Tell `kubectl describe` what changed for a reader: readiness, its reason, or the commit."""
         old, new = find(before.conditions, READY), find(after.conditions, READY)
         if new is None or (
             old is not None and (old.status, old.reason) == (new.status, new.reason) and before.commit == after.commit
         ):
             return
-        log.info("%s: %s: %s", ref, new.reason, new.message)
-        self._recorder.record(document, normal=new.status == "True", reason=new.reason, message=new.message)
+        attempt.begin(TELL)
+        log.info("%s: %s: %s", attempt.ref, new.reason, new.message)
+        attempt.tell(new.reason, new.message, normal=new.status == "True")
+
+
+def _version(document: Document) -> Version | None:
+    metadata = document["metadata"]
+    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+    return Version(uid, version) if uid and version else None
+
+
+def _unread(error: InfraForgeError) -> InfraForgeError:
+    """The error for a claim that cannot even be read: there is no status to say it in, so the Broker comes back."""
+    if isinstance(error, Forbidden | KubeNotFound):
+        return KubeUnavailable(str(error), reason=error.reason, retry_after=30)
+    return error

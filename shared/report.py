@@ -52,6 +52,11 @@ class Report(Generic[StatusT]):
         self.mark(conditions.READY, "False", reason, message)
         self.mark(conditions.STALLED, "True", reason, message)
 
+    def waits(self, reason: str, message: str) -> None:
+        """Part of this generation is not in Git, and goes on by itself when something else has happened."""
+        self.mark(conditions.READY, "False", reason, message)
+        self.mark(conditions.RECONCILING, "True", reason, message)
+
     def fail(self, error: InfraForgeError) -> None:
         """The try ended here."""
         message = str(error)
@@ -61,6 +66,12 @@ class Report(Generic[StatusT]):
         self.mark(conditions.READY, "False", error.reason, message)
         kind = conditions.STALLED if isinstance(error, PermanentError) else conditions.RECONCILING
         self.mark(kind, "True", error.reason, message)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `ready` was said."""
+        found = self._conditions.get(conditions.READY)
+        return found is not None and found.status == "True"
 
     def status(self, *, generation: int, now: str) -> StatusT:
         """The status to write; equal to the recorded one when nothing changed."""

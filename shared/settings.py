@@ -63,6 +63,15 @@ class Settings(BaseSettings):
     author_name: str = Field("InfraForge", description="The author of commits.")
     author_email: str = Field("infraforge@localhost.localdomain", description="The author's address.")
     body_limit: int = Field(2 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
+    max_waiting: int = Field(
+        48, gt=0, description="Events worked on or waiting at once; one more is answered 503. Below THREADS."
+    )
+    removal_limit: int = Field(
+        10, ge=0, description="Applications that one change may remove without a person's confirmation."
+    )
+    removal_share: float = Field(
+        0.5, ge=0, le=1, description="Share of an environment's applications that one change may remove so."
+    )
     timeout: Seconds = Field(20.0, description="Seconds that one request to a dependency may take.")
 
     @classmethod

@@ -1,18 +1,23 @@
-"""Writing a claim's files to `voltran`: one commit, and what the status may say about it afterwards."""
+"""Writing claims' files to `voltran`: a commit each, shared pushes, and what a status may say about it afterwards."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared.claims.status import ApplicationRow, Commit, ServiceRow
-from shared.git import Record, Repository, Transaction, compose
+from shared.drift import Drift, explain
+from shared.events import Delivery
+from shared.git import Record, Repository, RepositoryMissing, Transaction, Writer, compose
+from shared.git.message import claim_of
 from shared.gitea import Gitea
 from shared.history import PastCommit, Remembered, checksum, last_commit
-from shared.reconciler import Attempt
+from shared.memory import Memory
+from shared.reconciler import Attempt, Trace
 from shared.telemetry import Metrics
 
 REPOSITORY: Final = "voltran"
+BRANCH: Final = "main"
 KEEP: Final = ".gitkeep"
 """Keeps an empty folder in Git; the bootstrap function's, in everybody's folders."""
 
@@ -21,24 +26,35 @@ Folders = Mapping[str, Mapping[str, bytes]]
 
 @dataclass(frozen=True)
 class Change:
-    """What a claim wants in Git: folders with exactly this content, single files, and folders that shall go."""
+    """What a claim wants in Git: folders with exactly this content, single files, and paths that shall go.
 
-    folders: Folders
-    files: Mapping[str, bytes]
+    `removed` was the claim's until now, `strays` never anybody's.
+    """
+
+    folders: Folders = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
-    scope: tuple[str, ...] = ()
-    """Paths that only this claim writes below: where to look for its last commit when nobody remembers it."""
+    strays: tuple[str, ...] = ()
 
     @property
     def edits(self) -> dict[str, bytes | Mapping[str, bytes] | None]:
         """As a Git transaction takes it."""
-        return {**self.folders, **self.files, **dict.fromkeys(self.removed)}
+        return {**self.folders, **self.files, **dict.fromkeys((*self.removed, *self.strays))}
 
-    @property
+    @functools.cached_property
     def checksum(self) -> str:
         """One hash of everything that shall be there."""
         inside = {f"{folder}/{name}": data for folder, files in self.folders.items() for name, data in files.items()}
         return checksum(inside | dict(self.files))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A change and how its commit presents it: `place` leads the subject, `spec` is the claim's, fit to be read."""
+
+    place: str
+    change: Change
+    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -48,45 +64,84 @@ class Written:
     change: Change
     commit: str | None = None
     touched: frozenset[str] = field(default_factory=frozenset)
+    drift: Drift | None = None
 
 
 class Voltran:
-    """The `voltran` repository of each organization, and Gitea's memory of who changed what in it."""
+    """The `voltran` repository of each organization, and what this process knows of its state. Thread-safe.
+
+    `seen` is the head at which everything that `memory` holds for settled was as it should be. Our own push onto it
+    moves it on, and `survey` compares it with the head there is.
+    """
 
     def __init__(
-        self, repository: Callable[[str], Repository], gitea: Gitea, *, gitea_url: str, metrics: Metrics
+        self,
+        repository: Callable[[str], Repository],
+        gitea: Gitea,
+        *,
+        gitea_url: str,
+        metrics: Metrics,
+        memory: Memory,
+        pause: Callable[[float], None],
+        together: int,
+        trace: Trace = lambda _: None,
     ) -> None:
         self._repository = repository
         self._gitea = gitea
         self._gitea_url = gitea_url
         self._metrics = metrics
+        self._memory = memory
+        self._pause = pause
+        self._together = together
+        self._trace = trace
+        self._seen: dict[str, str | None] = {}
+        self._writer = functools.cache(self._make_writer)
 
-    @contextmanager
-    def writing(self, organization: str) -> Iterator[Transaction]:
-        """A transaction on the head as it is now; nobody else in this process writes meanwhile."""
-        with self._repository(organization).transaction() as git:
-            yield git
+    def write(
+        self, organization: str, attempt: Attempt[Any], plan: Callable[[Transaction], Plan], scope: Sequence[str]
+    ) -> Written:
+        """Bring what `plan` wants to Gitea in one commit, or find that all of it is there.
 
-    def write(self, git: Transaction, attempt: Attempt[Any], place: str, change: Change) -> Written:
-        """Bring `change` to Gitea in one commit, or find that all of it is there."""
-        touched = git.changed(change.edits)
-        if not touched:
-            return Written(change)
-        claim = attempt.claim
-        record = Record(
-            subject=_subject(place, change, touched),
-            kind=claim.kind,
-            namespace=claim.metadata.namespace,
-            name=claim.metadata.name,
-            uid=claim.metadata.uid,
-            generation=claim.metadata.generation,
-            event_id=attempt.event_id,
-            spec=attempt.spec,
-        )
-        commit = git.commit(change.edits, compose(record))
-        git.push()
-        self._metrics.commits.inc()
-        return Written(change, commit, touched)
+        `plan` is called with the head as it is then, as often as somebody else was faster, and reads the claim again
+        each time. `scope` are the paths it looks at.
+        """
+
+        def job(git: Transaction) -> Written:
+            self._seen.setdefault(organization, git.head)  # nothing is settled yet
+            return self._commit(organization, git, attempt, plan(git))
+
+        written = self._writer(organization).write(job, scope)
+        if written.commit:
+            self._metrics.commits.inc()
+        if written.drift:
+            attempt.note(written.drift.entry(written.commit, attempt.now))
+        return written
+
+    def survey(self, organization: str) -> None:
+        """Look whether the head has moved, and have the claims looked at whose files others touched."""
+        try:
+            with self._repository(organization).transaction() as git:
+                seen = self._seen.get(organization)
+                if git.head is None or git.head != seen:
+                    self._memory.unsettle(git.touched(seen))
+                    self._seen[organization] = git.head
+        except RepositoryMissing:
+            self._memory.unsettle(None)  # who looks at a claim will say so
+
+    def is_news(self, organization: str, delivery: Delivery) -> bool:
+        """Whether a delivery of Gitea's tells of something that was not done by the functions.
+
+        Commits of claims are taken at their word here, so that the functions do not chase each other; the next resync
+        looks at what they really hold.
+        """
+        if delivery.repository.casefold() != f"{organization}/{REPOSITORY}".casefold():
+            return False
+        if delivery.action == "created" or delivery.ref not in {"", BRANCH, f"refs/heads/{BRANCH}"}:
+            return False
+        if delivery.after and self._writer(organization).pushed(delivery.before, delivery.after):
+            return False
+        complete = 0 < delivery.total == len(delivery.messages)
+        return not (complete and all(claim_of(message)[0] for message in delivery.messages))
 
     def row(
         self, organization: str, written: Written, folder: str, recorded: ApplicationRow | ServiceRow | None
@@ -98,25 +153,72 @@ class Voltran:
         commit = last_commit(new, current, remembered, [folder], self._asked(organization))
         return {"path": folder, "checksum": current, "commit": commit}
 
-    def commit(self, organization: str, written: Written, attempt: Attempt[Any]) -> Commit | None:
-        """The claim's own commit, and its address for people."""
+    def commit(self, organization: str, written: Written, attempt: Attempt[Any], scope: Sequence[str]) -> Commit | None:
+        """The claim's own commit, and its address for people; `scope` is where to look when nobody remembers it."""
         status, current = attempt.claim.status, written.change.checksum
         remembered = Remembered(status.checksum, status.commit.sha if status.commit else None)
-        sha = last_commit(written.commit, current, remembered, written.change.scope, self._asked(organization))
+        sha = last_commit(written.commit, current, remembered, scope, self._asked(organization))
         return Commit(sha=sha, url=f"{self._gitea_url}/{organization}/{REPOSITORY}/commit/{sha}") if sha else None
+
+    def _commit(self, organization: str, git: Transaction, attempt: Attempt[Any], plan: Plan) -> Written:
+        change = plan.change
+        touched = git.changed(change.edits)
+        if not touched:
+            return Written(change)
+        drift = self._drift(organization, attempt, change, touched)
+        metadata = attempt.claim.metadata
+        record = Record(
+            subject=_subject(plan.place, change, touched, drift),
+            kind=attempt.claim.kind,
+            namespace=metadata.namespace,
+            name=metadata.name,
+            uid=metadata.uid,
+            generation=metadata.generation,
+            event_id=attempt.event_id,
+            spec=plan.spec,
+            body=f"Drift: {drift.message}" if drift else "",
+        )
+        return Written(change, git.commit(change.edits, compose(record)), touched, drift)
+
+    def _drift(self, organization: str, attempt: Attempt[Any], change: Change, touched: frozenset[str]) -> Drift | None:
+        """Who else changed our files: they differ, and the claim says that they once were as they shall be now."""
+        status = attempt.claim.status
+        intact = status.checksum == change.checksum
+        paths = touched.intersection(change.strays) | ((touched - set(change.removed)) if intact else frozenset())
+        if not paths or status.checksum is None:
+            return None
+        return explain(paths, self._asked(organization), str(attempt.ref), status.observedGeneration or 0)
 
     def _asked(self, organization: str) -> Callable[[str], PastCommit | None]:
         return lambda path: self._gitea.last_commit(organization, REPOSITORY, path)
 
+    def _make_writer(self, organization: str) -> Writer:
+        def pushed(before: str | None, after: str) -> None:
+            if self._seen.get(organization) == before:
+                self._seen[organization] = after
+
+        return Writer(
+            self._repository(organization),
+            most=self._together,
+            pause=self._pause,
+            on_step=self._trace,
+            on_push=pushed,
+        )
+
 
 def others(git: Transaction, folder: str, known: set[str]) -> tuple[str, ...]:
-    """The sub-folders of `folder` that nobody in `known` stands for, as paths."""
-    return tuple(f"{folder}/{name}" for name in git.names(folder) if name not in known and name != KEEP)
+    """The names in `folder` that nobody in `known` stands for."""
+    return tuple(name for name in git.names(folder) if name not in known and name != KEEP)
 
 
-def _subject(place: str, change: Change, touched: frozenset[str]) -> str:
+def _subject(place: str, change: Change, touched: frozenset[str], drift: Drift | None) -> str:
     """E.g. `dev: write user-service, dev-appset.yaml; remove old-service`."""
-    removed = sorted(path.rpartition("/")[2] for path in touched if path in change.removed)
-    written = sorted({path.rpartition("/")[2] for path in touched if path not in change.removed} - {KEEP})
-    parts = [f"{verb} {', '.join(names)}" for verb, names in (("write", written), ("remove", removed)) if names]
+    gone = touched.intersection((*change.removed, *change.strays))
+    restored = touched.intersection(drift.paths) - gone if drift else frozenset()
+    groups = (("restore", restored), ("write", touched - gone - restored), ("remove", gone))
+    parts = [f"{verb} {', '.join(names)}" for verb, paths in groups if (names := _names(paths))]
     return f"{place}: {'; '.join(parts) or 'lay out folders'}"
+
+
+def _names(paths: frozenset[str]) -> list[str]:
+    return sorted({path.rpartition("/")[2] for path in paths} - {KEEP})

@@ -6,6 +6,7 @@ channel's dispatcher down. So a success is empty or an event, and an error is on
 """
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -48,7 +49,14 @@ class Endpoint:
     pings: Mapping[str, Callable[[], None]]
     metrics: Metrics
     body_limit: int
+    max_waiting: int = 48
+    """Events worked on or waiting at once, each holding at most `body_limit` bytes of its request."""
     routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] = field(default_factory=dict)
+
+    _slots: threading.BoundedSemaphore = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_slots", threading.BoundedSemaphore(self.max_waiting))
 
     def __call__(self, request: Request) -> Response:
         """Answer one request; nothing that goes wrong in it escapes."""
@@ -70,7 +78,7 @@ class Endpoint:
 
     def _route(self, request: Request) -> Response:
         if (request.method, request.path) == ("POST", "/"):
-            return self._event(request)
+            return self._admitted(request)
         body = self._body(request)  # functions-framework reads it to its end, whatever the path: within bounds, then
         extra = self.routes.get((request.method, request.path))
         if extra is not None:
@@ -86,6 +94,17 @@ class Endpoint:
                 return _text(405, f"{request.method} is not served here", {"Allow": self._methods()[path]})
             case _:
                 return _text(404, "nothing is served here: events go to POST /")
+
+    def _admitted(self, request: Request) -> Response:
+        """Work on the event if there is room; otherwise the Broker keeps it, and comes again."""
+        if not self._slots.acquire(blocking=False):
+            _discard(request, DISCARD_LIMITS * self.body_limit)
+            full = TransientError(f"{self.max_waiting} events are being worked on: try again", reason="Busy")
+            return _unread(_refusal(503, full, {"Retry-After": str(full.retry_after)}))
+        try:
+            return self._event(request)
+        finally:
+            self._slots.release()
 
     def _event(self, request: Request) -> Response:
         with self.metrics.measure() as outcome:

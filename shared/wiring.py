@@ -2,25 +2,40 @@
 
 import functools
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+from flask import Request, Response
 from pydantic import SecretStr
 
 from shared.admission import Admission
 from shared.argocd import Layout, ValueFiles
+from shared.claims.meta import Claim
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
 from shared.kube import Kube, connect
+from shared.memory import Memory
+from shared.reconciler import Handler, Kind, Reconciler, Trace
+from shared.removal import Limits
 from shared.settings import Settings
 from shared.telemetry import Metrics
 from shared.voltran import REPOSITORY, Voltran
+from shared.web import Endpoint
+
+ClaimT = TypeVar("ClaimT", bound=Claim)
 
 
 class Wiring:
-    """The clients of one process, made once, without a request to anybody."""
+    """The clients of one process, made once, without a request to anybody.
 
-    def __init__(self, settings: Settings) -> None:
+    `trace` is told of every step as it begins; nobody listens in production.
+    """
+
+    def __init__(self, settings: Settings, trace: Trace = lambda _: None) -> None:
         self.settings = settings
+        self.memory = Memory()
+        self._trace = trace
         self.metrics = Metrics()
         self.kube: Kube = connect(settings.kubeconfig, timeout=settings.timeout)
         self.gitea = Gitea(settings.gitea_endpoint, settings.gitea_token, timeout=settings.timeout)
@@ -30,6 +45,10 @@ class Wiring:
             self.gitea,
             gitea_url=settings.gitea_url,
             metrics=self.metrics,
+            memory=self.memory,
+            pause=time.sleep,
+            together=settings.max_waiting,
+            trace=trace,
         )
 
     def admission(self) -> Admission:
@@ -46,6 +65,35 @@ class Wiring:
     def layout(self, value_files: ValueFiles = "ref") -> Layout:
         """The addresses that go into Git."""
         return Layout(self.settings.gitea_url, self.settings.argocd_namespace, value_files)
+
+    def limits(self) -> Limits:
+        """What a change may remove unasked."""
+        return Limits(self.settings.removal_limit, self.settings.removal_share)
+
+    def endpoint(
+        self,
+        kind: Kind[ClaimT],
+        handler: Handler[ClaimT],
+        routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] | None = None,
+    ) -> Endpoint:
+        """The function's HTTP interface, with `handler` behind it."""
+        reconciler = Reconciler(
+            kind,
+            self.kube,
+            handler,
+            memory=self.memory,
+            metrics=self.metrics,
+            pause=time.sleep,
+            trace=self._trace,
+        )
+        return Endpoint(
+            react=reconciler.react,
+            pings=self.pings(),
+            metrics=self.metrics,
+            body_limit=self.settings.body_limit,
+            max_waiting=self.settings.max_waiting,
+            routes=routes or {},
+        )
 
     def pings(self) -> dict[str, Callable[[], None]]:
         """The dependencies that `/readyz` asks after."""

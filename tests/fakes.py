@@ -36,26 +36,64 @@ class FakeKube(Kube):
         metadata["resourceVersion"] = str(next(self._versions))
         if old and "status" in old:
             fresh["status"] = old["status"]
+        if old and old["metadata"].get("finalizers"):
+            metadata.setdefault("finalizers", old["metadata"]["finalizers"])
         self.objects[key] = fresh
         return fresh
 
     def remove(self, resource: Resource, namespace: str, name: str) -> None:
-        """What `kubectl delete` would."""
-        del self.objects[resource.plural, namespace, name]
+        """What `kubectl delete` would: with finalizers the object stays, marked."""
+        key = (resource.plural, namespace, name)
+        metadata = self.objects[key]["metadata"]
+        if metadata.get("finalizers"):
+            metadata["deletionTimestamp"] = "2026-11-23T11:00:00Z"
+            metadata["generation"] += 1
+            metadata["resourceVersion"] = str(next(self._versions))
+        else:
+            del self.objects[key]
 
     def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
         self.reads += 1
         return copy.deepcopy(self.objects.get((resource.plural, namespace, name)))
 
-    def list(self, resource: Resource, namespace: str | None = None) -> Iterator[Document]:
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        fields: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Iterator[Document]:
+        """Fields are not looked at, as by a server that does not know them."""
         for (plural, where, _), document in sorted(self.objects.items()):
-            if plural == resource.plural and namespace in (None, where):
+            theirs = document["metadata"].get("labels") or {}
+            if plural == resource.plural and namespace in (None, where) and (labels or {}).items() <= theirs.items():
                 yield copy.deepcopy(document)
 
     def apply(self, resource: Resource, document: Mapping[str, Any]) -> Document:
         if document["kind"] in self._kinds_missing:
             raise KubeNotFound("the server could not find the requested resource")
         return self.put(resource, document)
+
+    def patch_metadata(self, resource: Resource, document: Document, metadata: Mapping[str, Any]) -> Document:
+        key = (resource.plural, document["metadata"]["namespace"], document["metadata"]["name"])
+        live = self.objects.get(key)
+        if live is None:
+            raise KubeNotFound("gone")
+        if live["metadata"]["resourceVersion"] != document["metadata"]["resourceVersion"]:
+            raise KubeConflict("the object has been modified")
+        merged = dict(live["metadata"])
+        for name, value in metadata.items():
+            new = (merged.get(name) or {}) | value if isinstance(value, dict) else value
+            merged[name] = {key: one for key, one in new.items() if one is not None} if isinstance(new, dict) else new
+        live["metadata"] = {name: value for name, value in merged.items() if value is not None}
+        live["metadata"]["resourceVersion"] = str(next(self._versions))
+        if "deletionTimestamp" in live["metadata"] and not live["metadata"].get("finalizers"):
+            del self.objects[key]
+        return copy.deepcopy(live)
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        self.objects.pop((resource.plural, namespace, name), None)
 
     def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
         metadata = document["metadata"]

@@ -36,14 +36,9 @@ def values(application: Application, digest: str | None) -> bytes:
     return head + (yaml_bytes(application.values, sort_keys=True) if application.values else b"")
 
 
-def applications(
-    claimed: Iterable[Application], digests: Mapping[str, str], environment: Environment
-) -> dict[str, dict[str, bytes]]:
-    """Folder → its exact content, for each of the applications."""
-    return {
-        f"{folder(environment)}/{application.name}": {VALUES: values(application, digests.get(application.name))}
-        for application in claimed
-    }
+def applications(claimed: Iterable[Application], digests: Mapping[str, str]) -> dict[str, dict[str, bytes]]:
+    """Name → the exact content of its folder, for each of the applications."""
+    return {one.name: {VALUES: values(one, digests.get(one.name))} for one in claimed}
 
 
 def deployment(claim: ApplicationClaim, environment: Environment, layout: Layout) -> dict[str, bytes]:

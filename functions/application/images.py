@@ -6,6 +6,7 @@ from typing import Protocol
 
 from shared.claims import Application, ApplicationClaim, ApplicationRow
 from shared.conditions import IMAGES_RESOLVED
+from shared.environment_claims import Hold
 from shared.errors import InvalidClaim
 from shared.oci import NotAllowed, Reference, Resolution, Resolved, TagMissing, parse
 from shared.report import Report
@@ -24,14 +25,6 @@ class ResolveAll(Protocol):
 
     def __call__(self, images: Iterable[Reference], *, fresh: bool) -> Mapping[Reference, Resolution]:
         """What became of each image."""
-
-
-@dataclass(frozen=True)
-class Hold:
-    """Why an application is not written."""
-
-    reason: str
-    message: str
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The application function: wiring, and the target that functions-framework serves."""
 
 import functools
-import time
 
 import functions_framework
 from flask import Request, Response
@@ -10,15 +9,15 @@ from functions.application.handler import ApplicationHandler
 from functions.application.settings import ApplicationSettings
 from shared.kinds import APPLICATION
 from shared.oci import Credentials, HostPolicy, Resolver
-from shared.reconciler import Reconciler
+from shared.reconciler import Trace
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring
 
 
-def build(settings: ApplicationSettings) -> Endpoint:
+def build(settings: ApplicationSettings, trace: Trace = lambda _: None) -> Endpoint:
     """The function's HTTP interface with everything behind it. Makes no request."""
-    wiring = Wiring(settings)
+    wiring = Wiring(settings, trace)
     resolver = Resolver(
         policy=HostPolicy(allowed=settings.allowed_registries, mirrors=settings.registry_mirrors),
         credentials=Credentials.from_file(settings.registry_credentials_file)
@@ -29,13 +28,11 @@ def build(settings: ApplicationSettings) -> Endpoint:
     handler = ApplicationHandler(
         admission=wiring.admission(),
         voltran=wiring.voltran,
+        limits=wiring.limits(),
         resolve_all=resolver.resolve_all,
         layout=wiring.layout(settings.value_files),
     )
-    reconciler = Reconciler(APPLICATION, wiring.kube, handler.converge, metrics=wiring.metrics, pause=time.sleep)
-    return Endpoint(
-        react=reconciler.react, pings=wiring.pings(), metrics=wiring.metrics, body_limit=settings.body_limit
-    )
+    return wiring.endpoint(APPLICATION, handler)
 
 
 @functools.cache

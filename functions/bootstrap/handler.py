@@ -1,30 +1,55 @@
-"""A BootstrapClaim's way: organization, repositories, charts, structure, ArgoCD, webhook."""
+"""A BootstrapClaim's way: organization, repositories, charts, structure, ArgoCD, webhook; and its way out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from functions.bootstrap import desired, webhook
+from functions.bootstrap import desired, tenancy, webhook
 from functions.bootstrap.charts import Charts, publish
 from functions.bootstrap.settings import BootstrapSettings
+from functions.bootstrap.tenancy import MAX_NAMED, Findings, Place, Tenants
 from shared import events
-from shared.argocd import RESERVED_PROJECTS, Layout
-from shared.claims import BootstrapClaim, ChartsRevision, ClusterRow, ClusterSpec, RepositoryRow
-from shared.conditions import COMMITTED, NOT_TRACKED, VALID
+from shared.argocd import API_VERSION, RESERVED_PROJECTS, Layout
+from shared.claims import (
+    REMOVE_ENVIRONMENTS,
+    BootstrapClaim,
+    ChartsRevision,
+    ClusterRow,
+    ClusterSpec,
+    RepositoryRow,
+)
+from shared.claims.status import MAX_ORPHANS
+from shared.conditions import COMMITTED, NOT_TRACKED, ORPHANED_ENVIRONMENTS, VALID
 from shared.environments import BOOTSTRAPPED_PHASE
-from shared.errors import InvalidClaim, Waiting
-from shared.git import Repository
+from shared.errors import InUse, InvalidClaim, Waiting
+from shared.finalizer import hold, is_held, let_go, reread_held
+from shared.git import Repository, Transaction
 from shared.gitea import Gitea
-from shared.kube.client import Kube, KubeNotFound, Resource
-from shared.reconciler import Attempt
-from shared.voltran import Change, Voltran, Written
+from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
+from shared.kube.client import Document, Kube, KubeNotFound, Resource
+from shared.reconciler import Attempt, Inputs
+from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, REGISTER, RELEASE
+from shared.voltran import Change, Plan, Voltran, Written
 from shared.web import Reply
 
 CHARTS: Final = "charts"
 PLATFORM_CHARTS: Final = "platform-charts"
 VOLTRAN: Final = "voltran"
 REPOSITORIES: Final = (CHARTS, PLATFORM_CHARTS, VOLTRAN)
+SCOPE: Final = ("root-apps", "environments", "appsets")
 
+_APPLICATIONS: Final = Resource(API_VERSION, "applications")
 _PLURALS: Final = {"Application": "applications", "AppProject": "appprojects", "Secret": "secrets"}
+
+
+@dataclass
+class _Pass:
+    """What the last run of the write decided: the clusters there are then, and what was found beside them."""
+
+    clusters: Sequence[ClusterSpec] = ()
+    in_use: Mapping[Place, Sequence[str]] = field(default_factory=dict)
+    orphans: Sequence[Place] = ()
+    removed: Sequence[Place] = ()
 
 
 class BootstrapHandler:
@@ -51,26 +76,45 @@ class BootstrapHandler:
         self._layout = Layout(gitea_url=settings.gitea_url, argocd_namespace=settings.argocd_namespace)
 
     def converge(self, attempt: Attempt[BootstrapClaim]) -> None:
-        """Create what is missing, in the order in which the later needs the earlier."""
+        """Create what is missing, in the order in which the later needs the earlier; or take it away again."""
+        if attempt.claim.metadata.deletionTimestamp is not None:
+            self._remove(attempt)
+            return
+        attempt.begin(ADMIT)
         self._check(attempt.claim)
+        attempt.begin(HOLD)
+        hold(attempt)
         organization = attempt.claim.spec.gitea.organization
         attempt.report.mark(VALID, "True", "Valid", "the claim is the platform's")
         attempt.report.enter(COMMITTED)
+        attempt.begin(CREATE)
         self._gitea.ensure_organization(organization)
-        for name in REPOSITORIES:
-            self._gitea.ensure_repository(organization, name)
+        created = [name for name in REPOSITORIES if self._gitea.ensure_repository(organization, name)]
+        attempt.begin(PUBLISH)
         new = {name: self._publish(organization, name) for name in self._charts}
-        written = self._write_structure(attempt, organization)
-        self._deploy(attempt.claim)
+        last = _Pass()
+        written = self._voltran.write(organization, attempt, lambda git: self._plan(git, attempt, last), SCOPE)
+        attempt.has_news = VOLTRAN in created
+        attempt.begin(DEPLOY)
+        self._deploy(attempt.claim, last.clusters)
+        attempt.begin(REGISTER)
         hook = self._register_hook(organization)
-        self._report(attempt, new | {VOLTRAN: written.commit}, written, hook)
+        self._withdraw_wish(attempt, last)
+        self._report(attempt, new | {VOLTRAN: written.commit}, written, hook, last)
+
+    def survey(self, event: events.Event) -> Inputs | None:
+        """There is one claim as a rule, and much that it depends on: it is always looked at, but for our own pushes."""
+        if event.delivery is not None and not any(
+            self._voltran.is_news(organization, event.delivery) for organization in self._organizations()
+        ):
+            return None
+        return lambda _: None
 
     def announce(self, attempt: Attempt[BootstrapClaim]) -> Reply | None:
         """Tell the other functions, but only of what they could not have known before."""
-        if not attempt.report.changed("phase", "charts", "platformCharts", "clusters"):
+        if not attempt.has_news and not attempt.report.changed("phase", "charts", "platformCharts", "clusters"):
             return None
-        metadata = attempt.claim.metadata
-        ref = events.ClaimRef("BootstrapClaim", metadata.namespace, metadata.name)
+        ref = attempt.ref
         return events.bootstrapped(f"{self._settings.gitea_url}/{attempt.claim.spec.gitea.organization}", ref)
 
     def _check(self, claim: BootstrapClaim) -> None:
@@ -101,20 +145,94 @@ class BootstrapHandler:
     def _publish(self, organization: str, name: str) -> str | None:
         return publish(self._repository(organization, name), self._charts[name], self._revisions[name])
 
-    def _write_structure(self, attempt: Attempt[BootstrapClaim], organization: str) -> Written:
-        with self._voltran.writing(organization) as git:
-            claim = attempt.reread()
-            self._check(claim)
-            attempt.report.mark(VALID, "True", "Valid", "the claim is the platform's")
-            attempt.report.enter(COMMITTED)
-            files = desired.structure(self._served(claim), organization, self._layout)
-            change = Change(folders={}, files=files, scope=("root-apps",))
-            return self._voltran.write(git, attempt, "platform", change)
+    def _organizations(self) -> set[str]:
+        """Those of the claims that this installation works for."""
+        found = set()
+        for document in self._kube.list(BOOTSTRAP.resource, self._settings.system_namespace):
+            gitea = (document.get("spec") or {}).get("gitea") or {}
+            found.add(str(gitea.get("organization", "")))
+        return found
 
-    def _deploy(self, claim: BootstrapClaim) -> None:
+    def _plan(self, git: Transaction, attempt: Attempt[BootstrapClaim], last: _Pass) -> Plan:
+        reread_held(attempt, deleting=False)
+        claim, report = attempt.claim, attempt.report
+        self._check(claim)
+        report.mark(VALID, "True", "Valid", "the claim is the platform's")
+        report.enter(COMMITTED)
+        tenants = Tenants.of(self._tenants())
+        before = [ClusterSpec(type=row.type, environments=row.environments) for row in claim.status.clusters]
+        last.in_use = _in_use(before, self._served(claim), tenants)
+        last.clusters = _with(self._served(claim), last.in_use)
+        organization = claim.spec.gitea.organization
+        files = desired.structure(last.clusters, organization, self._layout)
+        gone = desired.structure(before, organization, self._layout).keys() - files.keys()
+        findings = self._find(git, last.clusters, tenants)
+        wished = tenancy.named(claim.metadata.annotations.get(REMOVE_ENVIRONMENTS))
+        last.removed = sorted(wished & findings.orphans.keys())
+        last.orphans = sorted(findings.orphans.keys() - wished)
+        paths = [path for place in last.removed for path in findings.orphans[place]]
+        removed = {*paths, *(path for path in gone if not path.startswith(tuple(f"{one}/" for one in paths)))}
+        strays = tuple(path for path in findings.strays if path not in files and path not in removed)
+        change = Change(files=files, removed=tuple(sorted(removed)), strays=strays)
+        return Plan("platform", change, attempt.spec)
+
+    def _find(self, git: Transaction, clusters: Sequence[ClusterSpec], tenants: Tenants) -> Findings:
+        places = [
+            (type_, name)
+            for type_ in git.names("environments")
+            if self._settings.serves(type_)
+            for name in git.names(f"environments/{type_}")
+        ]
+        unclaimed = [
+            f"environments/{type_}/{name}/{folder}"
+            for type_, name in places
+            for folder in tenancy.FOLDERS
+            if not tenants.claims_folder((type_, name), folder)
+        ]
+        git.look_ahead(unclaimed)
+        return tenancy.survey(git.names, clusters, tenants, self._settings.serves)
+
+    def _tenants(self) -> Iterator[tuple[str, Document]]:
+        for kind in (APPLICATION, PLATFORM):
+            yield from ((kind.name, document) for document in self._kube.list(kind.resource))
+
+    def _remove(self, attempt: Attempt[BootstrapClaim]) -> None:
+        """Take the structure away, when nobody needs it; organization, repositories and their content stay."""
+        attempt.begin(ADMIT)
+        attempt.report.enter(COMMITTED)
+        claim = attempt.claim
+        if not is_held(attempt) or claim.status.checksum is None:
+            let_go(attempt)
+            return
+        organization = claim.spec.gitea.organization
+
+        def plan(_: Transaction) -> Plan:
+            reread_held(attempt, deleting=True)
+            attempt.report.enter(COMMITTED)
+            clusters = _with(self._served(attempt.claim), _places(attempt.claim.status.clusters))
+            users = Tenants.of(self._tenants()).of_types({cluster.type for cluster in clusters})
+            if users:
+                raise InUse(
+                    f"the platform is still used by {_few(users)}: delete those first; "
+                    f"to let it go all the same: infraforge release {attempt.ref}"
+                )
+            files = desired.structure(clusters, organization, self._layout)
+            return Plan("platform", Change(removed=tuple(sorted(files))), attempt.spec)
+
+        written = self._voltran.write(organization, attempt, plan, SCOPE)
+        attempt.begin(RELEASE)
+        for name in claim.status.rootApps:
+            self._kube.delete(_APPLICATIONS, self._settings.argocd_namespace, name)
+        if self._settings.webhook_url is not None:
+            webhook.unregister(self._gitea, organization, self._settings.webhook_url)
+        if written.commit:
+            attempt.tell("Removed", f"the structure went with commit {written.commit}; repositories stay", normal=True)
+        let_go(attempt)
+
+    def _deploy(self, claim: BootstrapClaim, clusters: Sequence[ClusterSpec]) -> None:
         settings, organization = self._settings, claim.spec.gitea.organization
         objects = desired.argocd_objects(
-            self._served(claim), organization, settings.chart_registries, settings.argocd_token, self._layout
+            clusters, organization, settings.chart_registries, settings.argocd_token, self._layout
         )
         for document in objects:
             try:
@@ -125,6 +243,17 @@ class BootstrapHandler:
                     "is missing; this claim goes on by itself when ArgoCD is installed",
                     reason="ArgoCDNotInstalled",
                 ) from error
+        for name in set(claim.status.rootApps) - set(_root_apps(clusters)):
+            self._kube.delete(_APPLICATIONS, settings.argocd_namespace, name)
+
+    def _withdraw_wish(self, attempt: Attempt[BootstrapClaim], last: _Pass) -> None:
+        """A wish to remove environments is granted once: left there, it would remove what comes later by that name."""
+        if last.removed:
+            names = ", ".join(_named(last.removed))
+            attempt.tell("EnvironmentsRemoved", f"removed as the annotation named them: {names}", normal=True)
+            attempt.document = self._kube.patch_metadata(
+                attempt.kind.resource, attempt.live, {"annotations": {REMOVE_ENVIRONMENTS: None}}
+            )
 
     def _register_hook(self, organization: str) -> str | None:
         settings = self._settings
@@ -133,27 +262,49 @@ class BootstrapHandler:
         return webhook.register(self._gitea, organization, settings.webhook_url, settings.webhook_secret)
 
     def _report(
-        self, attempt: Attempt[BootstrapClaim], new: dict[str, str | None], written: Written, hook: str | None
+        self,
+        attempt: Attempt[BootstrapClaim],
+        new: dict[str, str | None],
+        written: Written,
+        hook: str | None,
+        last: _Pass,
     ) -> None:
         claim, report = attempt.claim, attempt.report
-        organization, served = claim.spec.gitea.organization, self._served(claim)
+        organization, clusters = claim.spec.gitea.organization, last.clusters
         report.set(
             phase=BOOTSTRAPPED_PHASE,
             repositories=[self._row(claim, name, new[name]) for name in REPOSITORIES],
             charts=ChartsRevision(revision=self._revisions[CHARTS]),
             platformCharts=ChartsRevision(revision=self._revisions[PLATFORM_CHARTS]),
-            rootApps=[f"{cluster.type}-{role}" for cluster in served for role in desired.ROLES],
+            rootApps=_root_apps(clusters),
             clusters=[
-                ClusterRow(type=one.type, environments=one.environments, destination=one.destination) for one in served
+                ClusterRow(type=one.type, environments=one.environments, destination=one.destination)
+                for one in clusters
             ],
             webhook=hook,
-            commit=self._voltran.commit(organization, written, attempt),
+            orphanedEnvironments=_named(last.orphans)[:MAX_ORPHANS],
+            commit=self._voltran.commit(organization, written, attempt, ("root-apps",)),
             checksum=written.change.checksum,
         )
-        count = sum(len(cluster.environments) for cluster in served)
-        report.mark(COMMITTED, "True", "Committed", "charts, structure and root apps are in Git")
         report.mark(*NOT_TRACKED)
-        report.ready(BOOTSTRAPPED_PHASE, f"{count} environments of {len(served)} cluster types are ready for claims")
+        if last.orphans:
+            report.mark(
+                ORPHANED_ENVIRONMENTS,
+                "True",
+                "NobodyClaimsThem",
+                f"{_few(_named(last.orphans))} have files in {VOLTRAN} that no claim stands for: create the claim "
+                f"again, or name them in the annotation {REMOVE_ENVIRONMENTS} to remove the files",
+            )
+        report.mark(COMMITTED, "True", "Committed", "charts, structure and root apps are in Git")
+        if last.in_use:
+            users = [f"{type_}/{name} ({_few(who)})" for (type_, name), who in last.in_use.items()]
+            message = f"no longer in the claim and still used: {_few(users)}; delete those claims, or name it again"
+            report.waits(InUse.__name__, message)
+        else:
+            count = sum(len(cluster.environments) for cluster in clusters)
+            report.ready(
+                BOOTSTRAPPED_PHASE, f"{count} environments of {len(clusters)} cluster types are ready for claims"
+            )
 
     def _row(self, claim: BootstrapClaim, name: str, new: str | None) -> RepositoryRow:
         """The head as it was when this function last wrote: claims move it on all the time."""
@@ -161,3 +312,39 @@ class BootstrapHandler:
         recorded = next((row.commit for row in claim.status.repositories if row.name == name), None)
         commit = new or recorded or self._gitea.head(organization, name)
         return RepositoryRow(name=name, url=self._layout.repository(organization, name), commit=commit)
+
+
+def _places(clusters: Sequence[ClusterRow]) -> dict[Place, Sequence[str]]:
+    return {(one.type, name): () for one in clusters for name in one.environments}
+
+
+def _in_use(
+    before: Sequence[ClusterSpec], wanted: Sequence[ClusterSpec], tenants: Tenants
+) -> dict[Place, Sequence[str]]:
+    """Environments that were there, are no longer asked for, and that claims use."""
+    kept = {(one.type, name) for one in wanted for name in one.environments}
+    dropped = [(one.type, name) for one in before for name in one.environments if (one.type, name) not in kept]
+    return {place: users for place in dropped if (users := tenants.of_place(place))}
+
+
+def _with(wanted: Sequence[ClusterSpec], further: Mapping[Place, object]) -> list[ClusterSpec]:
+    """`wanted`, and the further environments at the end of their types."""
+    found = {one.type: one for one in wanted}
+    for type_, name in further:
+        cluster = found.get(type_) or ClusterSpec(type=type_, environments=[])
+        if name not in cluster.environments:
+            found[type_] = cluster.model_copy(update={"environments": [*cluster.environments, name]})
+    return list(found.values())
+
+
+def _root_apps(clusters: Sequence[ClusterSpec]) -> list[str]:
+    return [f"{cluster.type}-{role}" for cluster in clusters for role in desired.ROLES]
+
+
+def _named(places: Sequence[Place]) -> list[str]:
+    return [f"{type_}/{name}" for type_, name in places]
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more

@@ -1,7 +1,6 @@
 """The bootstrap function: wiring, and the target that functions-framework serves."""
 
 import functools
-import time
 
 import functions_framework
 from flask import Request, Response
@@ -11,15 +10,15 @@ from functions.bootstrap.handler import BootstrapHandler
 from functions.bootstrap.settings import BootstrapSettings
 from functions.bootstrap.webhook import PATH, Receiver
 from shared.kinds import BOOTSTRAP
-from shared.reconciler import Reconciler
+from shared.reconciler import Trace
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring
 
 
-def build(settings: BootstrapSettings) -> Endpoint:
+def build(settings: BootstrapSettings, trace: Trace = lambda _: None) -> Endpoint:
     """The function's HTTP interface with everything behind it. Makes no request."""
-    wiring = Wiring(settings)
+    wiring = Wiring(settings, trace)
     handler = BootstrapHandler(
         settings,
         kube=wiring.kube,
@@ -29,17 +28,8 @@ def build(settings: BootstrapSettings) -> Endpoint:
         charts=charts.read(settings.charts_dir),
         platform_charts=charts.read(settings.platform_charts_dir),
     )
-    reconciler = Reconciler(
-        BOOTSTRAP, wiring.kube, handler.converge, announce=handler.announce, metrics=wiring.metrics, pause=time.sleep
-    )
     receiver = Receiver(secret=settings.webhook_secret, broker_url=settings.broker_url, source=settings.gitea_url)
-    return Endpoint(
-        react=reconciler.react,
-        pings=wiring.pings(),
-        metrics=wiring.metrics,
-        body_limit=settings.body_limit,
-        routes={("POST", PATH): receiver},
-    )
+    return wiring.endpoint(BOOTSTRAP, handler, {("POST", PATH): receiver})
 
 
 @functools.cache

@@ -42,6 +42,13 @@ def register(gitea: Gitea, organization: str, base_url: str, secret: SecretStr) 
     return url
 
 
+def unregister(gitea: Gitea, organization: str, base_url: str) -> None:
+    """Remove the organization's webhooks that come to us."""
+    for hook in list(gitea.hooks(organization)):
+        if hook.url.partition("?")[0] == f"{base_url}{PATH}":
+            gitea.delete_hook(organization, hook)
+
+
 class Receiver:
     """Takes deliveries at `POST /webhooks/gitea`."""
 

@@ -32,9 +32,9 @@ def values(service: Service) -> bytes:
     return yaml_bytes(service.values, sort_keys=True)
 
 
-def services(claimed: Iterable[Service], environment: Environment) -> dict[str, dict[str, bytes]]:
-    """Folder → its exact content, for each of the services."""
-    return {f"{folder(environment)}/{service.name}": {VALUES: values(service)} for service in claimed}
+def services(claimed: Iterable[Service]) -> dict[str, dict[str, bytes]]:
+    """Name → the exact content of its folder, for each of the services."""
+    return {service.name: {VALUES: values(service)} for service in claimed}
 
 
 def deployment(claim: PlatformClaim, environment: Environment, layout: Layout) -> dict[str, bytes]:

@@ -1,84 +1,79 @@
-"""A PlatformClaim's way into Git: admitted, one commit, a row for each service."""
+"""A PlatformClaim's way into Git: that of every claim of an environment. Its services keep data."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from functions.platform import desired
 from shared.admission import Admission
 from shared.argocd import Layout
-from shared.claims import PlatformClaim, Service, ServiceRow, service_release
-from shared.conditions import COMMITTED, NOT_TRACKED, VALID
-from shared.environments import Environment, check_names
-from shared.git import Transaction
+from shared.claims import PlatformClaim, ServiceRow, service_release
+from shared.environment_claims import Draft, EnvironmentHandler, Hold, held_row
+from shared.environments import Environment
 from shared.kinds import PLATFORM
+from shared.kube.client import VOLUME_CLAIMS, Kube
 from shared.reconciler import Attempt
-from shared.voltran import Change, Voltran, Written, others
+from shared.removal import Limits
+from shared.voltran import Voltran
 
-EXTERNAL_NOT_SUPPORTED = "ExternalNotSupported"
+EXTERNAL_NOT_SUPPORTED: Final = "ExternalNotSupported"
+_EXTERNAL: Final = Hold(
+    EXTERNAL_NOT_SUPPORTED,
+    "type external is not built yet; use type internal, or take the service out of the claim and bind to it by values",
+)
+_RELEASE_LABEL: Final = "app.kubernetes.io/instance"
 
 
-class PlatformHandler:
-    """Converges one PlatformClaim. Every collaborator is passed in; nothing is remembered between claims."""
+class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
+    """Converges one PlatformClaim."""
 
-    def __init__(self, *, admission: Admission, voltran: Voltran, layout: Layout) -> None:
-        self._admission = admission
-        self._voltran = voltran
+    kind = PLATFORM
+    rows = "services"
+    foreign = desired.foreign()
+
+    def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits, kube: Kube, layout: Layout) -> None:
+        super().__init__(admission=admission, voltran=voltran, limits=limits)
+        self._kube = kube
         self._layout = layout
 
-    def converge(self, attempt: Attempt[PlatformClaim]) -> None:
-        """Write the claim onto the head of Git that was known before the claim was read for good."""
-        environment = self._admission.admit(attempt.claim, PLATFORM)
-        with self._voltran.writing(environment.organization) as git:
-            claim = attempt.reread()
-            releases = [service_release(environment.name, one.name) for one in claim.spec.services]
-            check_names(environment, releases, "spec.services")
-            attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
-            attempt.report.enter(COMMITTED)
-            change = self._change(git, claim, environment)
-            written = self._voltran.write(git, attempt, environment.name, change)
-        self._report(attempt, environment, written)
+    def folder(self, environment: Environment) -> str:
+        """One folder for each service, beside the InfrastructureClaim's `namespaces`."""
+        return desired.folder(environment)
 
-    def _change(self, git: Transaction, claim: PlatformClaim, environment: Environment) -> Change:
-        known = {service.name for service in claim.spec.services} | desired.foreign()
-        folders = desired.services((one for one in claim.spec.services if one.type == "internal"), environment)
-        return Change(
-            folders=folders,
+    def set_path(self, environment: Environment) -> str:
+        """The environment's set of services."""
+        return desired.application_set_path(environment)
+
+    def releases(self, claim: PlatformClaim, environment: Environment) -> list[str]:
+        """`<environment>-platform-<service>`."""
+        return [service_release(environment.name, one.name) for one in claim.spec.services]
+
+    def draft(self, attempt: Attempt[PlatformClaim], environment: Environment) -> Draft:
+        """Values for every internal service, and the set."""
+        claim = attempt.claim
+        internal = [one for one in claim.spec.services if one.type == "internal"]
+        return Draft(
+            folders=desired.services(internal),
             files=desired.deployment(claim, environment, self._layout),
-            removed=others(git, desired.folder(environment), known),
-            scope=(*folders, desired.application_set_path(environment)),
+            held={one.name: _EXTERNAL for one in claim.spec.services if one.type == "external"},
         )
 
-    def _report(self, attempt: Attempt[PlatformClaim], environment: Environment, written: Written) -> None:
-        claim, report = attempt.claim, attempt.report
-        recorded = {row.name: row for row in claim.status.services}
-        report.set(
-            services=[self._row(one, recorded.get(one.name), environment, written) for one in claim.spec.services],
-            commit=self._voltran.commit(environment.organization, written, attempt),
-            checksum=written.change.checksum,
-        )
-        report.mark(*NOT_TRACKED)
-        count = len(written.change.folders)
-        external = [service.name for service in claim.spec.services if service.type == "external"]
-        if external:
-            message = (
-                f"{', '.join(external)}: type external is not built yet; use type internal, "
-                "or take the service out of the claim and bind to it by values"
-            )
-            report.mark(
-                COMMITTED,
-                "False",
-                EXTERNAL_NOT_SUPPORTED,
-                f"{count} of {len(claim.spec.services)} are in Git; {message}",
-            )
-            report.held(EXTERNAL_NOT_SUPPORTED, message)
-        else:
-            report.mark(COMMITTED, "True", "Committed", f"{count} services and their ApplicationSet are in Git")
-            report.ready("Committed", f"all {count} services are in Git")
-
-    def _row(
-        self, service: Service, recorded: ServiceRow | None, environment: Environment, written: Written
+    def row(
+        self, attempt: Attempt[PlatformClaim], index: int, draft: Draft, files: Mapping[str, Any] | None
     ) -> ServiceRow:
-        if service.type == "external":
-            return ServiceRow(
-                name=service.name, state="Held", reason=EXTERNAL_NOT_SUPPORTED, message="type external is not built yet"
-            )
-        folder = f"{desired.folder(environment)}/{service.name}"
-        files = self._voltran.row(environment.organization, written, folder, recorded)
-        return ServiceRow(name=service.name, state="Committed", reason="Committed", **files)
+        """Committed, or held."""
+        name = attempt.claim.spec.services[index].name
+        if files is not None:
+            return ServiceRow(name=name, state="Committed", reason="Committed", **files)
+        recorded = {row.name: row for row in attempt.claim.status.services}.get(name)
+        return ServiceRow.model_validate(held_row(name, draft.held[name], recorded))
+
+    def stateful(
+        self, attempt: Attempt[PlatformClaim], environment: Environment, names: Iterable[str]
+    ) -> Mapping[str, Sequence[str]]:
+        """Every service, since a platform service is there to keep something, with the volume claims of its release."""
+        namespace = attempt.ref.namespace
+        return {name: self._volumes(namespace, service_release(environment.name, name)) for name in names}
+
+    def _volumes(self, namespace: str, release: str) -> list[str]:
+        listed = self._kube.list(VOLUME_CLAIMS, namespace, labels={_RELEASE_LABEL: release})
+        return [one["metadata"]["name"] for one in listed]

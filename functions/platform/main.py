@@ -1,7 +1,6 @@
 """The platform function: wiring, and the target that functions-framework serves."""
 
 import functools
-import time
 
 import functions_framework
 from flask import Request, Response
@@ -9,22 +8,23 @@ from flask import Request, Response
 from functions.platform.handler import PlatformHandler
 from functions.platform.settings import PlatformSettings
 from shared.kinds import PLATFORM
-from shared.reconciler import Reconciler
+from shared.reconciler import Trace
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring
 
 
-def build(settings: PlatformSettings) -> Endpoint:
+def build(settings: PlatformSettings, trace: Trace = lambda _: None) -> Endpoint:
     """The function's HTTP interface with everything behind it. Makes no request."""
-    wiring = Wiring(settings)
+    wiring = Wiring(settings, trace)
     handler = PlatformHandler(
-        admission=wiring.admission(), voltran=wiring.voltran, layout=wiring.layout(settings.value_files)
+        admission=wiring.admission(),
+        voltran=wiring.voltran,
+        limits=wiring.limits(),
+        kube=wiring.kube,
+        layout=wiring.layout(settings.value_files),
     )
-    reconciler = Reconciler(PLATFORM, wiring.kube, handler.converge, metrics=wiring.metrics, pause=time.sleep)
-    return Endpoint(
-        react=reconciler.react, pings=wiring.pings(), metrics=wiring.metrics, body_limit=settings.body_limit
-    )
+    return wiring.endpoint(PLATFORM, handler)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from shared.claims.meta import (
     REMOVE_ENVIRONMENTS,
     VERSION,
     Claim,
+    EnvironmentClaim,
     EnvironmentSpec,
     ObjectMeta,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Commit",
     "Condition",
     "Destination",
+    "EnvironmentClaim",
     "EnvironmentSpec",
     "GiteaSpec",
     "HistoryEntry",

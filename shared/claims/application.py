@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.claims.meta import STATUS, Claim, EnvironmentSpec
+from shared.claims.meta import STATUS, EnvironmentClaim, EnvironmentSpec
 from shared.claims.names import (
     MAX_APPLICATIONS,
     MAX_BINDINGS,
@@ -137,7 +137,7 @@ class ApplicationSpec(EnvironmentSpec):
                 yield Problem(path, said)
 
 
-class ApplicationClaim(Claim):
+class ApplicationClaim(EnvironmentClaim):
     """The applications of one environment, deployed through Git."""
 
     kind: Literal["ApplicationClaim"]

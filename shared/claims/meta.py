@@ -59,3 +59,9 @@ class Claim(Part):
     metadata: ObjectMeta
     spec: SpecModel
     status: ClaimStatus = Field(default_factory=ClaimStatus, description=STATUS)
+
+
+class EnvironmentClaim(Claim):
+    """The base of the claims that belong to one environment."""
+
+    spec: EnvironmentSpec

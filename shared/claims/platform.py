@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from shared.claims.meta import STATUS, Claim, EnvironmentSpec
+from shared.claims.meta import STATUS, EnvironmentClaim, EnvironmentSpec
 from shared.claims.names import (
     MAX_COMBINED_NAME,
     MAX_SERVICES,
@@ -81,7 +81,7 @@ class PlatformSpec(EnvironmentSpec):
                 yield Problem(path, said)
 
 
-class PlatformClaim(Claim):
+class PlatformClaim(EnvironmentClaim):
     """The platform services of one environment, deployed through Git."""
 
     kind: Literal["PlatformClaim"]

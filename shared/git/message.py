@@ -116,6 +116,18 @@ def parse(message: str) -> Record | None:
     )
 
 
+def claim_of(message: str) -> tuple[str | None, int]:
+    """`Kind/namespace/name` and generation by the message's trailers; (None, 0) for a commit that is not a claim's.
+
+    Anybody can write them: they tell who means well, and no more.
+    """
+    trailers = _TRAILERS.fullmatch(message.rstrip("\n").rpartition("\n\n")[2])
+    if not trailers:
+        return None, 0
+    found = trailers.groupdict()
+    return f"{found['kind']}/{found['namespace']}/{found['name']}", int(found["generation"])
+
+
 def _paragraph(text: str) -> list[str]:
     """Lines without controls, and none that could be taken for a marker or a trailer: each is indented."""
     lines = [f"  {_printable(line).strip()}"[:MAX_LINE] for line in text.splitlines() if line.strip()]

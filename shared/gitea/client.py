@@ -14,6 +14,7 @@ import httpx
 from pydantic import SecretStr
 
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError, without_credentials
+from shared.git import message
 from shared.history import PastCommit
 
 PAGE: Final = 50
@@ -119,8 +120,11 @@ class Gitea:
             raise
         if not answer:
             return None
-        when = datetime.fromisoformat(answer[0]["commit"]["committer"]["date"]).astimezone(UTC)
-        return PastCommit(str(answer[0]["sha"]), when.isoformat())
+        commit = answer[0]["commit"]
+        when = datetime.fromisoformat(commit["committer"]["date"]).astimezone(UTC)
+        author = f"{commit['author']['name']} <{commit['author']['email']}>"
+        claim, generation = message.claim_of(commit["message"])
+        return PastCommit(str(answer[0]["sha"]), when.isoformat(), author, claim, generation)
 
     def hooks(self, organization: str) -> Iterator[Hook]:
         """The organization's webhooks, ours and everybody's."""

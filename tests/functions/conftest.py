@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,9 @@ from shared.events import ClaimRef, Event
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
-from shared.reconciler import Reconciler
+from shared.memory import Memory
+from shared.reconciler import Handler, Reconciler
+from shared.removal import Limits
 from shared.telemetry import Metrics
 from shared.voltran import Voltran
 from shared.web import Reply
@@ -131,12 +133,6 @@ class Platform:
         self.layout = Layout(GITEA_URL, "argocd", self.settings.get("value_files", "ref"))
         self.gitea = Gitea(self.server.endpoint, self.settings.get("token", self.server.token), timeout=10)
         self.repositories: dict[str, Repository] = {}
-        self.voltran = Voltran(
-            lambda organization: self.repository(organization, "voltran"),
-            self.gitea,
-            gitea_url=GITEA_URL,
-            metrics=self.metrics,
-        )
 
     def repository(self, organization: str, name: str) -> Repository:
         """The writer of one repository, as wiring makes it."""
@@ -160,28 +156,43 @@ class Platform:
             cluster_types=frozenset(self.settings.get("cluster_types", ())),
             environment_namespaces=self.settings.get("environment_namespaces", {}),
         )
-        announce: Callable[..., Reply | None] = lambda _: None  # noqa: E731 - the default, replaced for one kind
-        converge: Callable[..., None]
+        memory = Memory()
+        voltran = self.voltran(memory)
+        limits = self.settings.get("limits", Limits(number=100, share=1))
+        handler: Handler[Any]
         if kind == "BootstrapClaim":
-            handler = self.bootstrap_handler()
-            converge, announce = handler.converge, handler.announce
+            handler = self.bootstrap_handler(voltran)
         elif kind == "ApplicationClaim":
-            converge = ApplicationHandler(
-                admission=admission, voltran=self.voltran, resolve_all=self.registry, layout=self.layout
-            ).converge
+            handler = ApplicationHandler(
+                admission=admission, voltran=voltran, limits=limits, resolve_all=self.registry, layout=self.layout
+            )
         else:
-            converge = PlatformHandler(admission=admission, voltran=self.voltran, layout=self.layout).converge
+            handler = PlatformHandler(
+                admission=admission, voltran=voltran, limits=limits, kube=self.kube, layout=self.layout
+            )
         return Reconciler(
             KINDS[kind],
             self.kube,
-            converge,
-            announce=announce,
+            handler,
+            memory=memory,
             metrics=self.metrics,
             pause=lambda _: None,
             now=lambda: NOW,
         )
 
-    def bootstrap_handler(self) -> BootstrapHandler:
+    def voltran(self, memory: Memory) -> Voltran:
+        """The repository as one process sees it."""
+        return Voltran(
+            lambda organization: self.repository(organization, "voltran"),
+            self.gitea,
+            gitea_url=GITEA_URL,
+            metrics=self.metrics,
+            memory=memory,
+            pause=lambda _: None,
+            together=8,
+        )
+
+    def bootstrap_handler(self, voltran: Voltran | None = None) -> BootstrapHandler:
         """The bootstrap function's handler with this platform's settings."""
         settings = BootstrapSettings(
             gitea_token=self.server.token,
@@ -195,7 +206,7 @@ class Platform:
             kube=self.kube,
             gitea=self.gitea,
             repository=self.repository,
-            voltran=self.voltran,
+            voltran=voltran or self.voltran(Memory()),
             charts=charts.read(self.settings.get("charts_dir", ROOT / "charts")),
             platform_charts=charts.read(ROOT / "platform-charts"),
         )

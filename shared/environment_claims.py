@@ -1,0 +1,325 @@
+"""The way into Git that all claims of an environment go, and out of it again.
+
+::
+
+    converge   Admit, Hold (the finalizer), what the kind prepares, one write, a row for each application or service
+    remove     Admit, one write that takes everything away, Release (the finalizer)
+
+Each has one folder in which every sub-folder is a row of the claim, and one ApplicationSet.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from shared import leaks
+from shared.admission import Admission, EnvironmentClaimT
+from shared.claims.status import ApplicationRow, ServiceRow
+from shared.conditions import COMMITTED, NOT_TRACKED, VALID
+from shared.environments import Environment, check_names, locate
+from shared.errors import ConfirmationRequired, InfraForgeError
+from shared.events import Event
+from shared.finalizer import hold, is_held, let_go, reread_held
+from shared.git import Transaction
+from shared.history import checksum
+from shared.memory import Settled
+from shared.reconciler import Attempt, Inputs, Kind
+from shared.removal import Limits, Removal, is_confirmed, request
+from shared.steps import ADMIT, HOLD, RELEASE
+from shared.voltran import Change, Plan, Voltran, Written, others
+from shared.web import Reply
+
+Row = ApplicationRow | ServiceRow
+
+CREDENTIAL: Final = "CredentialInValues"
+CONFIRMATION: Final = ConfirmationRequired.__name__
+MAX_NAMED: Final = 5
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why a row is not written."""
+
+    reason: str
+    message: str
+
+
+@dataclass
+class Draft:
+    """What a claim comes to: the content of each row's folder by its name, the set, and the rows that are held back.
+
+    `unfit` are the paths in the claim's spec that must not be shown in a commit.
+    """
+
+    folders: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    held: dict[str, Hold] = field(default_factory=dict)
+    unfit: list[str] = field(default_factory=list)
+
+    def hold_back(self, name: str, hold: Hold) -> None:
+        """`name` stays in Git as it is, and its neighbours go on."""
+        self.held[name] = hold
+        self.folders.pop(name, None)
+
+
+DraftT = TypeVar("DraftT", bound=Draft)
+
+
+@dataclass
+class _Pass(Generic[DraftT]):
+    """What the last run of a write decided."""
+
+    draft: DraftT | None = None
+    request: str | None = None
+    kept: Sequence[str] = ()
+
+
+class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
+    """Converges one claim of an environment. Every collaborator is passed in; nothing is remembered between claims."""
+
+    kind: Kind[EnvironmentClaimT]
+    rows: str
+    """What the rows are called in spec and status, e.g. `applications`."""
+    foreign: frozenset[str] = frozenset()
+    """Names in the folder that are not the claim's to touch."""
+
+    def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits) -> None:
+        self._admission = admission
+        self._voltran = voltran
+        self._limits = limits
+
+    @abstractmethod
+    def folder(self, environment: Environment) -> str:
+        """Where the rows live, one folder each."""
+
+    @abstractmethod
+    def set_path(self, environment: Environment) -> str:
+        """Where the ApplicationSet lives."""
+
+    @abstractmethod
+    def releases(self, claim: EnvironmentClaimT, environment: Environment) -> list[str]:
+        """The Applications' names, row by row."""
+
+    @abstractmethod
+    def draft(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> DraftT:
+        """The claim's files. Called when the head of Git is known and the claim was read."""
+
+    @abstractmethod
+    def row(
+        self, attempt: Attempt[EnvironmentClaimT], index: int, draft: DraftT, files: Mapping[str, Any] | None
+    ) -> Row:
+        """The status of the row at `index` in the spec; `files` is what is known of its folder unless it is held."""
+
+    def prepare(self, attempt: Attempt[EnvironmentClaimT]) -> None:
+        """Whatever takes time and needs no Git, so that nobody waits for it there."""
+
+    def fields(self, attempt: Attempt[EnvironmentClaimT], draft: DraftT) -> dict[str, Any]:
+        """Further fields of the status."""
+        return {}
+
+    def stateful(
+        self, attempt: Attempt[EnvironmentClaimT], environment: Environment, names: Iterable[str]
+    ) -> Mapping[str, Sequence[str]]:
+        """Those of `names` that keep data, with their volume claims."""
+        return {}
+
+    def announce(self, attempt: Attempt[EnvironmentClaimT]) -> Reply | None:
+        """Nobody waits for these claims."""
+
+    def survey(self, event: Event) -> Inputs | None:
+        """Look at the head of every organization's `voltran`; a claim depends on its environment beside itself."""
+        bootstraps = list(self._admission.bootstraps())
+        organizations = {claim.spec.gitea.organization for claim in bootstraps}
+        delivery = event.delivery
+        if delivery is not None and not any(self._voltran.is_news(one, delivery) for one in organizations):
+            return None
+        for organization in sorted(organizations):
+            self._voltran.survey(organization)
+
+        def inputs(document: Mapping[str, Any]) -> Environment | None:
+            spec = document.get("spec") or {}
+            try:
+                return locate(bootstraps, str(spec.get("clusterType")), str(spec.get("environment")))
+            except InfraForgeError:
+                return None
+
+        return inputs
+
+    def converge(self, attempt: Attempt[EnvironmentClaimT]) -> None:
+        """Bring the claim into Git, or out of it when it is being deleted."""
+        if attempt.claim.metadata.deletionTimestamp is not None:
+            self._remove(attempt)
+            return
+        attempt.begin(ADMIT)
+        environment = self._admission.admit(attempt.claim, self.kind)
+        attempt.begin(HOLD)
+        hold(attempt)
+        self.prepare(attempt)
+        last: _Pass[DraftT] = _Pass()
+
+        def plan(git: Transaction) -> Plan:
+            reread_held(attempt, deleting=False)
+            return self._plan(git, attempt, environment, last)
+
+        written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
+        self._report(attempt, environment, last, written)
+
+    def _plan(
+        self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT]
+    ) -> Plan:
+        claim, folder = attempt.claim, self.folder(environment)
+        check_names(environment, self.releases(claim, environment), f"spec.{self.rows}")
+        attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
+        draft = last.draft = self.draft(attempt, environment)
+        self._hold_leaks(attempt, draft, folder)
+        attempt.report.enter(COMMITTED)
+        names = [row.name for row in getattr(claim.spec, self.rows)]
+        gone = others(git, folder, {*names, *self.foreign})
+        ever = {row.name for row in getattr(claim.status, self.rows)} if claim.status.checksum else set(gone)
+        removed: list[str] = [name for name in gone if name in ever]
+        last.request = self._objection(attempt, environment, removed, left=len(names))
+        last.kept = removed if last.request else ()
+        change = Change(
+            folders={f"{folder}/{name}": files for name, files in draft.folders.items()},
+            files=draft.files,
+            removed=() if last.request else tuple(f"{folder}/{name}" for name in removed),
+            strays=tuple(f"{folder}/{name}" for name in gone if name not in ever),
+        )
+        return Plan(environment.name, change, leaks.without(attempt.spec, draft.unfit))
+
+    def _remove(self, attempt: Attempt[EnvironmentClaimT]) -> None:
+        attempt.begin(ADMIT)
+        attempt.report.enter(COMMITTED)
+        environment = self._admission.admit_removal(attempt.claim, self.kind) if is_held(attempt) else None
+        if environment is None:  # it has nothing in Git
+            let_go(attempt)
+            return
+
+        def plan(git: Transaction) -> Plan:
+            reread_held(attempt, deleting=True)
+            attempt.report.enter(COMMITTED)
+            folder = self.folder(environment)
+            names: tuple[str, ...] = others(git, folder, set(self.foreign))
+            objection = self._objection(attempt, environment, names, left=0)
+            if objection:
+                raise ConfirmationRequired(objection)
+            removed = [f"{folder}/{name}" for name in names]
+            return Plan(
+                environment.name,
+                Change(removed=(*removed, self.set_path(environment))),
+                leaks.without(attempt.spec, leaks.find(attempt.spec)),
+            )
+
+        written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
+        attempt.begin(RELEASE)
+        if written.commit:
+            attempt.tell("Removed", f"its files went with commit {written.commit}", normal=True)
+        let_go(attempt)
+
+    def _objection(
+        self, attempt: Attempt[EnvironmentClaimT], environment: Environment, names: Sequence[str], *, left: int
+    ) -> str | None:
+        """What a person has to be asked before `names` go, and the status field that says how to answer."""
+        metadata = attempt.claim.metadata
+        removal = Removal(names, left, self.stateful(attempt, environment, names))
+        objection, confirmation = removal.objection(self._limits), removal.confirmation(metadata.uid)
+        asked = objection is not None and not is_confirmed(metadata.annotations, confirmation)
+        attempt.report.set(confirmation=confirmation if asked else None)
+        if objection is None or not asked:
+            return None
+        return request(
+            removal, objection, confirmation, f"{self.kind.name.lower()}/{metadata.name} -n {metadata.namespace}"
+        )
+
+    def _hold_leaks(self, attempt: Attempt[EnvironmentClaimT], draft: DraftT, folder: str) -> None:
+        """Hold back whose values hold a credential. What is in Git already was looked at when it got there."""
+        recorded = {row.name: row for row in getattr(attempt.claim.status, self.rows)}
+        for index, row in enumerate(getattr(attempt.claim.spec, self.rows)):
+            before, files = recorded.get(row.name), draft.folders.get(row.name)
+            if before is not None and before.state == "Committed" and files and before.checksum == checksum(files):
+                continue
+            found = [f"{self.rows}[{index}].values.{path}" for path in leaks.find(row.values)]
+            if found:
+                draft.unfit += found
+                draft.hold_back(
+                    row.name,
+                    Hold(
+                        CREDENTIAL,
+                        f"spec.{_few(found)}: looks like a credential, and Git keeps what it is given for ever: put it "
+                        "into a Secret and name the Secret here",
+                    ),
+                )
+
+    def _scope(self, environment: Environment) -> tuple[str, str]:
+        return self.folder(environment), self.set_path(environment)
+
+    def _report(
+        self,
+        attempt: Attempt[EnvironmentClaimT],
+        environment: Environment,
+        last: _Pass[DraftT],
+        written: Written,
+    ) -> None:
+        claim, report, draft = attempt.claim, attempt.report, last.draft
+        if draft is None:
+            raise AssertionError("a write ends with a plan")
+        scope, organization = self._scope(environment), environment.organization
+        recorded = {row.name: row for row in getattr(claim.status, self.rows)}
+        rows = []
+        for index, one in enumerate(getattr(claim.spec, self.rows)):
+            folder = f"{scope[0]}/{one.name}"
+            there = folder in written.change.folders
+            files = self._voltran.row(organization, written, folder, recorded.get(one.name)) if there else None
+            rows.append(self.row(attempt, index, draft, files))
+        rows += [_kept(recorded[name]) for name in last.kept if name in recorded]
+        report.set(
+            **{self.rows: rows},
+            **self.fields(attempt, draft),
+            commit=self._voltran.commit(organization, written, attempt, scope),
+            checksum=written.change.checksum,
+        )
+        report.mark(*NOT_TRACKED)
+        self._conclude(attempt, environment, last, draft)
+
+    def _conclude(
+        self, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT], draft: DraftT
+    ) -> None:
+        report, count = attempt.report, len(draft.folders)
+        reasons = [(CONFIRMATION, last.request)] if last.request else []
+        reasons += [_why(draft.held)] if draft.held else []
+        if not reasons:
+            report.mark(COMMITTED, "True", "Committed", f"{count} {self.rows} and their ApplicationSet are in Git")
+            report.ready("Committed", f"all {count} {self.rows} are in Git")
+            attempt.settled = Settled(environment, self._scope(environment))
+            return
+        reason, message = reasons[0][0], "; ".join(message for _, message in reasons)
+        wanted = len(getattr(attempt.claim.spec, self.rows))
+        report.mark(COMMITTED, "False", reason, f"{count} of {wanted} are in Git; {message}")
+        if draft.held:
+            report.held(reason, message)
+        else:
+            report.waits(reason, message)
+
+
+def held_row(name: str, hold: Hold, recorded: Row | None, **fields: Any) -> dict[str, Any]:
+    """A held row keeps what it says of the files that are in Git, and says why they stay as they are."""
+    before = recorded.model_dump() if recorded is not None else {"name": name}
+    return before | {"state": "Held", "reason": hold.reason, "message": hold.message} | fields
+
+
+def _kept(row: Row) -> Row:
+    hold = Hold(CONFIRMATION, "it is no longer in the claim, and goes when that is confirmed")
+    return type(row).model_validate(held_row(row.name, hold, row))
+
+
+def _why(held: Mapping[str, Hold]) -> tuple[str, str]:
+    """Reason and message for the claim as a whole: the first row's reason, a few by name."""
+    named = [f"{name}: {hold.message}" for name, hold in list(held.items())[:MAX_NAMED]]
+    more = [f"and {len(held) - MAX_NAMED} more"] if len(held) > MAX_NAMED else []
+    return next(iter(held.values())).reason, "; ".join(named + more)
+
+
+def _few(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+    return ", ".join(paths[:MAX_NAMED]) + more

@@ -1,0 +1,91 @@
+"""What one process remembers of the claims it finished with: a cache, which may be lost at any time.
+
+Two questions are answered from it without any I/O. Was this very state of a claim dealt with already (the echo of our
+own status write is such an event)? And is a claim settled: everything it wants was in Git, nothing it depends on has
+changed since, and nobody touched its files?
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
+from typing import Final
+
+from shared.events import ClaimRef, Version
+
+MAX_ENTRIES: Final = 50_000
+"""About 30 MB; the claim that was longest not heard of is forgotten first."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A claim that is in Git as it should be: what that follows from beside the claim, and where its files are."""
+
+    inputs: Hashable
+    roots: tuple[str, ...]
+
+
+class Memory:
+    """Claim → the version it was finished with, and whether it is settled. Thread-safe.
+
+    `epoch` counts the times that something was forgotten because Git had changed: what somebody found out before
+    such a moment does not settle a claim after it.
+    """
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[ClaimRef, tuple[Version, Settled | None]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.epoch = 0
+
+    def is_finished(self, ref: ClaimRef, version: Version | None) -> bool:
+        """Whether this process has finished with that very state of the claim."""
+        with self._lock:
+            entry = self._entries.get(ref)
+        return version is not None and entry is not None and entry[0] == version
+
+    def is_settled(self, ref: ClaimRef, version: Version | None, inputs: Hashable) -> bool:
+        """Whether the claim in that state, with these inputs, is known to be in Git as it should be."""
+        with self._lock:
+            entry = self._entries.get(ref)
+        if version is None or inputs is None or entry is None or entry[1] is None:
+            return False
+        return entry[0] == version and entry[1].inputs == inputs
+
+    def remember(self, ref: ClaimRef, version: Version, settled: Settled | None, *, epoch: int) -> None:
+        """Finished with that state of the claim; `epoch` is the one in which the look at Git began."""
+        with self._lock:
+            self._entries[ref] = (version, settled if epoch == self.epoch else None)
+            self._entries.move_to_end(ref)
+            while len(self._entries) > MAX_ENTRIES:
+                self._entries.popitem(last=False)
+
+    def forget(self, ref: ClaimRef) -> None:
+        """Look at the claim again, whatever comes."""
+        with self._lock:
+            self._entries.pop(ref, None)
+
+    def unsettle(self, paths: Collection[str] | None) -> None:
+        """Something changed at these paths, or (None) anywhere: the claims with files there are to be looked at."""
+        touched = None if paths is None else _with_parents(paths)
+        with self._lock:
+            self.epoch += 1
+            for ref, (version, settled) in self._entries.items():
+                if settled is not None and (touched is None or _meet(settled.roots, touched, paths or ())):
+                    self._entries[ref] = (version, None)
+
+
+def _with_parents(paths: Collection[str]) -> frozenset[str]:
+    found = set(paths)
+    for path in paths:
+        while "/" in path:
+            path = path.rpartition("/")[0]  # noqa: PLW2901 - from the path to its parents
+            found.add(path)
+    return frozenset(found)
+
+
+def _meet(roots: tuple[str, ...], touched: frozenset[str], paths: Collection[str]) -> bool:
+    """Whether a touched path is one of the roots, lies below one, or holds one."""
+    if any(root in touched for root in roots):
+        return True
+    holders = {root[:index] for root in roots for index in range(len(root)) if root[index] == "/"}
+    return any(holder in paths for holder in holders)
