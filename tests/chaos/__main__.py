@@ -23,7 +23,6 @@ from tests.chaos.waiting import until
 from tests.chaos.world import Limits, World
 
 FOREIGN_FILES = {
-    "README.md": b"# What ArgoCD reads\n",
     f"environments/{FOREIGN}/far/applications/shop/values.yaml": b"replicas: 7\n",
     f"appsets/{FOREIGN}/apps/far-appset.yaml": b"kind: ApplicationSet\n",
     f"environments/{SERVED[0]}/{ABANDONED}/applications/old/values.yaml": b"replicas: 1\n",
