@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
+from shared.attempt import Kind
 from shared.claims import BootstrapClaim, EnvironmentClaim
 from shared.environments import Environment, check_namespace, locate, seniority
 from shared.errors import InfraForgeError, InvalidClaim, NotBootstrapped
 from shared.kinds import BOOTSTRAP
 from shared.kube.client import Kube
-from shared.reconciler import Kind
 
 EnvironmentClaimT = TypeVar("EnvironmentClaimT", bound=EnvironmentClaim)
 

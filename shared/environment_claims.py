@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from shared import leaks
 from shared.admission import Admission, EnvironmentClaimT
+from shared.attempt import Attempt, Kind
 from shared.claims.status import ApplicationRow, ServiceRow
 from shared.conditions import COMMITTED, NOT_TRACKED, VALID
 from shared.environments import Environment, check_names, locate
@@ -24,7 +25,7 @@ from shared.finalizer import hold, is_held, let_go, reread_held
 from shared.git import Transaction
 from shared.history import checksum
 from shared.memory import Settled
-from shared.reconciler import Attempt, Inputs, Kind
+from shared.reconciler import Inputs
 from shared.removal import Limits, Removal, is_confirmed, request
 from shared.steps import ADMIT, HOLD, RELEASE
 from shared.voltran import Change, Plan, Voltran, Written, others

@@ -3,10 +3,10 @@
 from contextlib import suppress
 from typing import Any
 
+from shared.attempt import Attempt
 from shared.claims.meta import FINALIZER
 from shared.errors import KubeConflict
 from shared.kube.client import KubeNotFound
-from shared.reconciler import Attempt
 
 
 def is_held(attempt: Attempt[Any]) -> bool:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from shared.attempt import Kind
 from shared.claims import API_VERSION, ApplicationClaim, BootstrapClaim, PlatformClaim
 from shared.conditions import COMMITTED, DEPLOYED, IMAGES_RESOLVED, VALID
 from shared.git import Writer
 from shared.kube.client import Resource
-from shared.reconciler import Kind
 from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, READ, RECORD, REGISTER, RELEASE, RESOLVE, TELL
 
 _END: Final = (RECORD, TELL)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from shared.attempt import Attempt, Trace
 from shared.claims.status import ApplicationRow, Commit, ServiceRow
 from shared.drift import Drift, explain
 from shared.events import Delivery
@@ -13,7 +14,6 @@ from shared.git.message import claim_of
 from shared.gitea import Gitea
 from shared.history import PastCommit, Remembered, checksum, last_commit
 from shared.memory import Memory
-from shared.reconciler import Attempt, Trace
 from shared.telemetry import Metrics
 
 REPOSITORY: Final = "voltran"

@@ -11,12 +11,13 @@ from pydantic import SecretStr
 
 from shared.admission import Admission
 from shared.argocd import Layout, ValueFiles
+from shared.attempt import Kind, Trace
 from shared.claims.meta import Claim
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
 from shared.kube import Kube, connect
 from shared.memory import Memory
-from shared.reconciler import Handler, Kind, Reconciler, Trace
+from shared.reconciler import Handler, Reconciler
 from shared.removal import Limits
 from shared.settings import Settings
 from shared.telemetry import Metrics

@@ -8,12 +8,12 @@ from functions.application import desired
 from functions.application.images import INVALID_IMAGE, Images, ResolveAll, asked_again, image_of, resolve
 from shared.admission import Admission
 from shared.argocd import Layout
+from shared.attempt import Attempt
 from shared.claims import ApplicationClaim, ApplicationRow, application_release
 from shared.conditions import IMAGES_RESOLVED
 from shared.environment_claims import Draft, EnvironmentHandler, held_row
 from shared.environments import Environment
 from shared.kinds import APPLICATION
-from shared.reconciler import Attempt
 from shared.removal import Limits
 from shared.steps import RESOLVE
 from shared.voltran import Voltran

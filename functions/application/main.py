@@ -7,9 +7,9 @@ from flask import Request, Response
 
 from functions.application.handler import ApplicationHandler
 from functions.application.settings import ApplicationSettings
+from shared.attempt import Trace
 from shared.kinds import APPLICATION
 from shared.oci import Credentials, HostPolicy, Resolver
-from shared.reconciler import Trace
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring

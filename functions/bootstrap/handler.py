@@ -10,6 +10,7 @@ from functions.bootstrap.settings import BootstrapSettings
 from functions.bootstrap.tenancy import MAX_NAMED, Findings, Place, Tenants
 from shared import events
 from shared.argocd import API_VERSION, RESERVED_PROJECTS, Layout
+from shared.attempt import Attempt
 from shared.claims import (
     REMOVE_ENVIRONMENTS,
     BootstrapClaim,
@@ -27,7 +28,7 @@ from shared.git import Repository, Transaction
 from shared.gitea import Gitea
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
 from shared.kube.client import Document, Kube, KubeNotFound, Resource
-from shared.reconciler import Attempt, Inputs
+from shared.reconciler import Inputs
 from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, REGISTER, RELEASE
 from shared.voltran import Change, Plan, Voltran, Written
 from shared.web import Reply

@@ -9,8 +9,8 @@ from functions.bootstrap import charts
 from functions.bootstrap.handler import BootstrapHandler
 from functions.bootstrap.settings import BootstrapSettings
 from functions.bootstrap.webhook import PATH, Receiver
+from shared.attempt import Trace
 from shared.kinds import BOOTSTRAP
-from shared.reconciler import Trace
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring

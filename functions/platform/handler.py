@@ -6,12 +6,12 @@ from typing import Any, Final
 from functions.platform import desired
 from shared.admission import Admission
 from shared.argocd import Layout
+from shared.attempt import Attempt
 from shared.claims import PlatformClaim, ServiceRow, service_release
 from shared.environment_claims import Draft, EnvironmentHandler, Hold, held_row
 from shared.environments import Environment
 from shared.kinds import PLATFORM
 from shared.kube.client import VOLUME_CLAIMS, Kube
-from shared.reconciler import Attempt
 from shared.removal import Limits
 from shared.voltran import Voltran
 

@@ -7,8 +7,8 @@ from flask import Request, Response
 
 from functions.platform.handler import PlatformHandler
 from functions.platform.settings import PlatformSettings
+from shared.attempt import Trace
 from shared.kinds import PLATFORM
-from shared.reconciler import Trace
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring

@@ -13,11 +13,11 @@ from functions.application import desired as application_desired
 from functions.bootstrap import desired as bootstrap_desired
 from functions.platform import desired as platform_desired
 from shared.argocd import Layout
+from shared.attempt import Kind
 from shared.claims import ApplicationClaim, BootstrapClaim, PlatformClaim
 from shared.environments import locate
 from shared.errors import InfraForgeError
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
-from shared.reconciler import Kind
 from tests.chaos.cluster import Document, reference
 from tests.chaos.ledger import Commit, Ledger
 

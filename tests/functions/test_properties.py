@@ -14,11 +14,11 @@ from functions.bootstrap import desired as bootstrap
 from functions.platform.handler import PlatformHandler
 from shared.admission import Admission
 from shared.argocd import Layout
+from shared.attempt import Attempt, Kind
 from shared.claims import ApplicationClaim, PlatformClaim
 from shared.git import Edits, Repository
 from shared.gitea import Gitea
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
-from shared.reconciler import Attempt, Kind
 from shared.telemetry import Metrics
 from shared.voltran import Voltran
 from tests.charts.engine import values_through_helm

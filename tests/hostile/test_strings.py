@@ -27,7 +27,7 @@ from shared.git.message import parse as parse_message
 from shared.git.paths import plan
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
 from shared.oci import parse as parse_image
-from shared.reconciler import Kind
+from shared.attempt import Kind
 from tests.hostile import strategies
 from tests.hostile.strategies import HOSTILE, Document
 from tests.shared.argocd_templates import Renderer

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from shared.attempt import Kind
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
-from shared.reconciler import Kind
 
 CRDS = Path(__file__).parents[2] / "knative" / "crds"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.attempt import Attempt
 from shared.claims import PlatformClaim
 from shared.conditions import COMMITTED, VALID
 from shared.errors import (
@@ -22,7 +23,7 @@ from shared.errors import (
 )
 from shared.events import BOOTSTRAPPED, PING, ClaimRef, Event
 from shared.kinds import PLATFORM
-from shared.reconciler import ATTEMPTS, Attempt, Reconciler
+from shared.reconciler import ATTEMPTS, Reconciler
 from shared.telemetry import Metrics
 from shared.web import Reply
 from tests.fakes import FakeKube

@@ -5,12 +5,12 @@ from typing import Any, cast
 
 import pytest
 
+from shared.attempt import Attempt
 from shared.claims import PlatformClaim, ServiceRow
 from shared.git import Edits, Transaction, parse
 from shared.gitea import Gitea
 from shared.history import PastCommit
 from shared.kinds import PLATFORM
-from shared.reconciler import Attempt
 from shared.telemetry import Metrics
 from shared.voltran import Change, Voltran, Written, others
 
