@@ -11,12 +11,19 @@ WORKERS ?= 2
 DEMO ?=
 TESTS ?= tests
 
-.PHONY: help setup demo test check format lint types imports generated generate clean
+FUZZ ?= tests/hostile/test_requests.py
+CHAOS ?=
+BENCH ?=
+
+.PHONY: help setup demo test chaos fuzz bench check format lint types imports generated generate clean
 
 help:
 	@echo 'make setup      prepare .venv, with .venv/bin/infraforge in it'
 	@echo 'make demo       the example claims, the whole way (DEMO="--data-dir DIR" for a sandbox elsewhere)'
 	@echo 'make test       the whole suite (TESTS=tests/cli for a part)'
+	@echo 'make chaos      every fault there is a test for, and the table (CHAOS=--short for the form of make check)'
+	@echo 'make fuzz       ten thousand hostile requests to every endpoint'
+	@echo 'make bench      ratios against baselines of the same run (BENCH=--quick for a look)'
 	@echo 'make check      what CI runs: format, lint, types, import rules, generated files, tests'
 	@echo 'make generate   write generated files again'
 	@echo 'make format     format the code and mend what the linter can'
@@ -31,7 +38,17 @@ demo: .venv/.installed
 test: .venv/.installed
 	$(BIN)/pytest $(TESTS) -q -n $(WORKERS) --dist loadfile
 
+chaos: .venv/.installed
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+fuzz: .venv/.installed
+	$(BIN)/pytest $(FUZZ) -q -s --hypothesis-profile=fuzz
+
+bench: .venv/.installed
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 check: lint types imports generated test
+	$(BIN)/python -m tests.chaos --short
 
 lint: .venv/.installed
 	$(BIN)/ruff format --check .
