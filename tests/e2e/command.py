@@ -32,9 +32,9 @@ class Infraforge:
         assert done.returncode == code, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)
 
-    def up(self) -> Any:
+    def up(self, *options: str) -> Any:
         """The sandbox's object, once it is up."""
-        return self.json("up", "--detach", *up_arguments())
+        return self.json("up", "--detach", *up_arguments(), *options)
 
     def foreground(self) -> "subprocess.Popen[str]":
         """`infraforge up` in the foreground, once it has printed that it is up."""
@@ -58,7 +58,9 @@ def up_arguments() -> list[str]:
     return shlex.split(os.environ.get("INFRAFORGE_E2E_UP", ""))
 
 
-def kubectl(described: Any, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+def kubectl(
+    described: Any, *arguments: str, stdin: str | None = None, patience: float = 60
+) -> "subprocess.CompletedProcess[str]":
     """kubectl against the sandbox's cluster, with a home directory of its own for what it caches."""
     home = Path(described["dataDir"]) / "kubectl"
     environment = os.environ | {"KUBECONFIG": described["kubeconfig"], "HOME": str(home)}
@@ -68,6 +70,6 @@ def kubectl(described: Any, *arguments: str, stdin: str | None = None) -> "subpr
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience,
         check=False,
     )

@@ -8,8 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 import yaml
 
 from tests.e2e.command import DEPLOYMENTS, Infraforge
+from tests.e2e.waiting import until
 
 ROOT = DEPLOYMENTS.parent
 EVENT = {
@@ -121,7 +121,7 @@ def function(described: Any, kubeconfig: Path, directory: Path) -> Iterator[tupl
         )
         url = f"http://127.0.0.1:{port}"
         try:
-            until(lambda: _answers(f"{url}/healthz"))
+            until(lambda: _answers(f"{url}/healthz"), "the function answers")
             yield process, url
         finally:
             kill(process)
@@ -132,14 +132,6 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
-
-
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for something that is bound to happen."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)  # bounds the polling of another process; nothing is timed by it
 
 
 def _answers(url: str) -> bool:

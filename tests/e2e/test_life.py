@@ -46,7 +46,7 @@ def states(described: Any) -> dict[str, str]:
 def test_the_object_has_what_a_script_needs(up: Any) -> None:
     assert up["state"] == "running"
     assert Path(up["kubeconfig"]).is_file()
-    assert set(up["gitea"]) == {"url", "organization", "token"}
+    assert set(up["gitea"]) == {"url", "organization", "token", "user", "password"}
     assert up["gitea"]["organization"] == "platform"
     assert all(up[part]["url"].startswith("http://127.0.0.1:") for part in ("gitea", "broker", "registry"))
     assert set(up["functions"]) == {"bootstrap", "application", "platform"}

@@ -11,9 +11,9 @@ from sandbox.supervisor.credentials import OF_ARGOCD, OF_FUNCTIONS
 from sandbox.supervisor.directory import DataDirectory
 from sandbox.supervisor.options import Options
 from sandbox.supervisor.sandbox import ALL
+from shared.settings import Settings
 
-WAITING = 48
-"""The default of INFRAFORGE_MAX_WAITING."""
+WAITING = Settings.model_fields["max_waiting"].default
 PORTS = {name: 20_001 + number for number, name in enumerate(ALL)}
 
 
