@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, Generic, Protocol, TypeVar
 
 from shared.attempt import Attempt, Gone, Kind, Trace
+from shared.claims import place
 from shared.claims.meta import Claim
 from shared.claims.status import MAX_HISTORY, ClaimStatus, HistoryEntry
 from shared.conditions import READY, find
@@ -94,11 +95,11 @@ class Reconciler(Generic[ClaimT]):
                 return None  # while we waited for our turn
             for attempt in range(1, ATTEMPTS):
                 try:
-                    return self._once(ref, event.id, last=False)
+                    return self._once(ref, event, last=False)
                 except KubeConflict as error:
                     log.info("%s: starting over: %s", ref, error)
                     self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
-            return self._once(ref, event.id, last=True)
+            return self._once(ref, event, last=True)
 
     def _resync(self, event: Event) -> Reply | None:
         """Converge every claim that is not known to be settled; one that fails does not keep the others."""
@@ -115,11 +116,7 @@ class Reconciler(Generic[ClaimT]):
     def _wake_successors(self, event: Event, environment: tuple[str, str]) -> None:
         """A claim is gone: another one of its environment may have waited for that."""
         fields = {"spec.clusterType": environment[0], "spec.environment": environment[1]}
-        others = [
-            ref
-            for ref, document in self._listed(fields)
-            if tuple((document.get("spec") or {}).get(name.partition(".")[2]) for name in fields) == environment
-        ]
+        others = [ref for ref, document in self._listed(fields) if place(document) == environment]
         self._all(others, event)
 
     def _listed(self, fields: dict[str, str] | None = None) -> Iterator[tuple[ClaimRef, Document]]:
@@ -148,12 +145,12 @@ class Reconciler(Generic[ClaimT]):
             raise next(ours, failures[0])
         return reply
 
-    def _once(self, ref: ClaimRef, event_id: str, *, last: bool) -> Reply | None:
+    def _once(self, ref: ClaimRef, event: Event, *, last: bool) -> Reply | None:
         attempt = Attempt(
             self._kind,
             self._kube,
             ref,
-            event_id,
+            event.id,
             recorder=self._recorder,
             now=self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             notes=self._untold.setdefault(ref, []),
@@ -164,6 +161,8 @@ class Reconciler(Generic[ClaimT]):
         try:
             attempt.begin(READ)
             attempt.reread()
+            if event.claim is not None and self._memory.is_finished(ref, _version(attempt.live)):
+                return None  # an event of an older state, and the present one was dealt with
             self._handler.converge(attempt)
         except Gone:
             self._forget(ref)
@@ -199,9 +198,11 @@ class Reconciler(Generic[ClaimT]):
         document, notes = attempt.live, attempt.notes
         if notes:
             attempt.report.set(history=[*notes, *attempt.report.recorded.history][:MAX_HISTORY])
-        status = attempt.report.status(generation=document["metadata"].get("generation", 0), now=attempt.now)
+        generation = document["metadata"].get("generation")
+        status = attempt.report.status(generation=generation if isinstance(generation, int) else 0, now=attempt.now)
         written = status.model_dump(mode="json", exclude_none=True)
-        recorded = document.get("status") or {}
+        recorded = document.get("status")
+        recorded = recorded if isinstance(recorded, dict) else {}
         if written == recorded:
             return document
         dropped = dict.fromkeys(recorded.keys() - written.keys())  # null removes a field in a merge patch
