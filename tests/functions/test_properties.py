@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import yaml
@@ -16,9 +16,14 @@ from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt, Kind
 from shared.claims import ApplicationClaim, PlatformClaim
+from shared.events import ClaimRef
 from shared.git import Edits, Repository
 from shared.gitea import Gitea
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
+from shared.kube.recorder import Recorder
+from shared.memory import Memory
+from shared.reconciler import Handler
+from shared.removal import Limits
 from shared.telemetry import Metrics
 from shared.voltran import Voltran
 from tests.charts.engine import values_through_helm
@@ -43,6 +48,19 @@ class Empty:
     def transaction(self) -> Iterator["Empty"]:
         yield self
 
+    head: str | None = None
+    tip: str | None = None
+    is_prepared = False
+
+    def look_ahead(self, _: Sequence[str]) -> None:
+        return
+
+    def mark(self) -> None:
+        return
+
+    def rollback(self, _: None) -> None:
+        raise AssertionError("nothing goes wrong here")
+
     def names(self, _: str) -> tuple[str, ...]:
         return ()
 
@@ -50,6 +68,7 @@ class Empty:
         return frozenset(edits)
 
     def commit(self, edits: Edits, _: str) -> str:
+        self.is_prepared = True
         for path, content in edits.items():
             if isinstance(content, bytes):
                 self.files[path] = content
@@ -65,19 +84,32 @@ def written(document: dict[str, Any], kind: Kind[Any]) -> dict[str, bytes]:
     """What the function of `kind` writes for this claim: all but Git, registry and API server is as in production."""
     kube, repository = FakeKube(), Empty()
     kube.put(BOOTSTRAP.resource, _platform(document["spec"]["clusterType"], document["spec"]["environment"]))
-    put = kube.put(kind.resource, document)
+    metadata = kube.put(kind.resource, document)["metadata"]
     admission = Admission(
         kube, gitea_url=GITEA, system_namespace="platform-system", cluster_types=frozenset(), environment_namespaces={}
     )
-    voltran = Voltran(lambda _: cast("Repository", repository), cast("Gitea", None), gitea_url=GITEA, metrics=Metrics())
-    attempt: Attempt[Any] = Attempt(lambda: put, kind, "e")
+    voltran = Voltran(
+        lambda _: cast("Repository", repository),
+        cast("Gitea", None),
+        gitea_url=GITEA,
+        metrics=Metrics(),
+        memory=Memory(),
+        pause=lambda _: None,
+        together=1,
+    )
+    ref = ClaimRef(kind.name, metadata["namespace"], metadata["name"])
+    attempt: Attempt[Any] = Attempt(
+        kind, kube, ref, "e", recorder=Recorder(kube, kind.name), now="2026-11-23T12:00:00Z"
+    )
     attempt.reread()
+    handler: Handler[Any]
     if kind is APPLICATION:
-        ApplicationHandler(admission=admission, voltran=voltran, resolve_all=FakeRegistry(), layout=LAYOUT).converge(
-            attempt
+        handler = ApplicationHandler(
+            admission=admission, voltran=voltran, limits=Limits(), resolve_all=FakeRegistry(), layout=LAYOUT
         )
     else:
-        PlatformHandler(admission=admission, voltran=voltran, layout=LAYOUT).converge(attempt)
+        handler = PlatformHandler(admission=admission, voltran=voltran, limits=Limits(), kube=kube, layout=LAYOUT)
+    handler.converge(attempt)
     return repository.files
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared import events
 from shared.errors import InvalidEvent
-from shared.events import ClaimRef, Event, parse
+from shared.events import ClaimRef, Delivery, Event, Version, parse
 
 RECORDED = [
     json.loads(line)
@@ -49,14 +49,19 @@ def test_all_recorded_events_are_there() -> None:
 
 @pytest.mark.parametrize("request_", RECORDED, ids=range(len(RECORDED)))
 def test_recorded_from_knative(request_: dict[str, Any]) -> None:
-    """The identity is what the object inside says, in the binary mode as sent and in the structured mode."""
+    """Identity, version and place are what the object inside says, in the binary and in the structured mode."""
     headers, body = request_["headers"], request_["body"]
-    metadata = json.loads(body)["metadata"]
+    document = json.loads(body)
+    metadata, spec = document["metadata"], document.get("spec", {})
+    is_whole = ".ref." not in headers["Ce-Type"]
     expected = Event(
         id=headers["Ce-Id"],
         type=headers["Ce-Type"],
         claim=ClaimRef("ApplicationClaim", metadata["namespace"], metadata["name"]),
+        version=Version(metadata["uid"], metadata["resourceVersion"]) if is_whole else None,
+        environment=(spec["clusterType"], spec["environment"]) if is_whole and "clusterType" in spec else None,
     )
+    assert expected.is_deletion == headers["Ce-Type"].endswith(".delete")
     assert expected == parse(headers, body.encode())
     attributes = {name[3:].lower(): value for name, value in headers.items() if name.startswith("Ce-")}
     structured = attributes | {"datacontenttype": "application/json", "data": json.loads(body)}
@@ -75,7 +80,7 @@ def test_the_subject_stands_in_for_the_extensions() -> None:
 OTHERS = [
     (events.PING, "a resync"),
     (events.BOOTSTRAPPED, "the bootstrap function's reply"),
-    ("io.infraforge.gitea.push", "a webhook delivery"),
+    ("io.infraforge.gitea.issues", "a webhook delivery of something that is not in Git"),
     ("com.example.anything", "somebody else's"),
 ]
 
@@ -191,5 +196,5 @@ def test_a_delivery_keeps_its_bytes_and_its_id() -> None:
     again, _ = events.delivery("http://gitea", "push", "d-1", body)
     assert sent == body
     assert (headers["ce-id"], headers["ce-source"]) == (again["ce-id"], again["ce-source"])
-    assert Event("d-1", "io.infraforge.gitea.push", None) == parse(headers, sent)
+    assert Event("d-1", "io.infraforge.gitea.push", delivery=Delivery("")) == parse(headers, sent)
     assert headers["content-type"] == "application/json"

@@ -188,7 +188,8 @@ def test_last_commit() -> None:
 
 def test_last_commits_of_two_zones_compare() -> None:
     def commit(when: str) -> PastCommit:
-        body = [{"sha": when, "commit": {"committer": {"date": when}}}]
+        person = {"name": "n", "email": "n@example.com", "date": when}
+        body = [{"sha": when, "commit": {"message": "m", "author": person, "committer": person}}]
         found = client(Edge(httpx.Response(200, json=body))).last_commit("o", "r", "p")
         assert found is not None
         return found
