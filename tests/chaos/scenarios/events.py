@@ -21,7 +21,7 @@ LONGEST = 360.0
 
 def run(stage: Stage) -> None:
     """The storm, and one ping at its end."""
-    target = 300 if stage.short else 10_000
+    target = 150 if stage.short else 10_000
     with stage.observed(f"events dropped, doubled, late ({target})") as row:
         proxies = list(stage.world.events.values())
         before = sum(proxy.seen for proxy in proxies)
