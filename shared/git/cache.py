@@ -20,13 +20,13 @@ from git.compat import safe_decode
 from gitdb.base import IStream  # type: ignore[import-untyped] # gitdb has no types
 from gitdb.db import LooseObjectDB  # type: ignore[import-untyped] # as above
 
-from shared.errors import GiteaUnavailable, TransientError
+from shared.errors import TransientError
 
-from .command import Command, GitFailed, Output, environment
+from .command import Command, GitFailed, environment
 from .history import FORMAT as LOG_FORMAT
 from .history import Commit, parse_log
 from .objects import Stored, name_of
-from .refusals import CACHE_UNAVAILABLE, cache_unavailable, repository_name, unclassified
+from .refusals import CACHE_UNAVAILABLE, cache_unavailable, unclassified
 
 FORMAT = 1
 """Raised when an older cache cannot be read any more."""
@@ -59,24 +59,6 @@ class Cache:
         self._command = command
         self._reader: git.Git | None = None
         self._filters = True
-
-    def references(self) -> dict[str, str]:
-        """What the remote's branch and tags (peeled) point to now: full name → commit. One request, no cache."""
-        listing = self._guarded(self._list)
-        if not listing.stdout:
-            # Git takes any page that is not Git's for a repository without references. An empty repository says so in
-            # packets, which the trace shows.
-            listing = self._guarded(lambda: self._list({"GIT_TRACE_PACKET": "1"}))
-            if "# service=git-upload-pack" not in listing.stderr:
-                raise GiteaUnavailable(f"{repository_name(self._url)} does not answer as a Git server")
-        pairs = (line.split("\t", 1) for line in listing.stdout.splitlines() if "\t" in line)
-        return {name.removesuffix("^{}"): sha for sha, name in pairs}
-
-    def _list(self, variables: Mapping[str, str] = MappingProxyType({})) -> Output:
-        self._directory.parent.mkdir(parents=True, exist_ok=True)
-        # Version 0 of the protocol lists the references in the first answer; later versions need a second request.
-        arguments = ["ls-remote", "origin", f"refs/heads/{self._branch}", "refs/tags/*"]
-        return self._command.run(arguments, self._directory.parent, {"protocol.version": "0"}, variables)
 
     def prepare(self, head: str | None) -> None:
         """Have a healthy repository with the commit `head` and what `FILTER` lets through; fetch it if need be."""

@@ -99,6 +99,12 @@ def classify(stderr: str, url: str) -> InfraForgeError | None:
     return None
 
 
+def refused(status: int, url: str, page: str) -> InfraForgeError:
+    """The error for an HTTP answer with this status and page, as if Git had asked and told of it."""
+    said = "".join(f"remote: {line}\n" for line in page[: 4 * MAX_TEXT].splitlines())
+    return _by_status(status, repository_name(url), _said(said))
+
+
 def cache_unavailable(path: Path, error: OSError) -> TransientError:
     """The error for a cache that the system does not let us write."""
     return TransientError(

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from .cache import Cache
 from .command import Command
+from .listing import Listing
 from .lock import Lock
 from .objects import Author
 from .transaction import Transaction
@@ -41,7 +42,7 @@ class Repository:
 
     Several processes may use the same directory. It is made and replaced as a whole, and beside it a file
     `<directory>.lock` is made, so its parent must be writable and it is no mount point itself. `timeout` is in seconds,
-    for the wait for the lock and for every single Git command; `clock` dates the commits.
+    for the wait for the lock and for every single request or Git command; `clock` dates the commits.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Repository:
     ) -> None:
         directory = directory.absolute()
         self._lock = Lock(directory.with_name(f"{directory.name}.lock"), timeout)
+        self._listing = Listing(remote.url, token, timeout)
         self._cache = Cache(directory, remote.url, remote.branch, Command(remote.url, token, timeout))
         self._reference = f"refs/heads/{remote.branch}"
         self._author = author
@@ -70,7 +72,7 @@ class Repository:
         """
         with self._lock.held():
             try:
-                references = self._cache.references()
+                references = self._listing.references()
                 self._cache.prepare(references.get(self._reference))
                 yield Transaction(self._cache, self._reference, references, self._author, self._clock)
             finally:

@@ -33,7 +33,7 @@ ANSWERS: list[tuple[str, int, str, type[InfraForgeError], str]] = [
     ("info/refs", 403, "Forbidden\n", Forbidden, "refuses"),
     ("info/refs", 301, "", RepositoryMissing, "does not exist"),
     ("info/refs", 200, "<html>a login page</html>", GiteaUnavailable, "as a Git server"),
-    ("info/refs", 200, "<html>\na page\n</html>", GiteaUnavailable, "cannot be reached"),
+    ("info/refs", 200, "<html>\na page\n</html>", GiteaUnavailable, "as a Git server"),
     ("info/refs", 200, "", GiteaUnavailable, "as a Git server"),
     ("service=git-receive-pack", 403, "Push to create is not enabled for organizations.\n", RepositoryMissing, "exist"),
     ("service=git-receive-pack", 403, "This repo is archived.\n", Forbidden, "This repo is archived."),
