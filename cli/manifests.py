@@ -10,6 +10,9 @@ import yaml
 
 from cli.exits import USAGE, Failure
 
+_MOST_NODES: Final = 200_000
+"""Values of one object: an API server takes 1.5 MiB of them, written out."""
+_MAX_PROBLEM: Final = 300
 _SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -74,10 +77,12 @@ def _files(path: Path) -> list[Path]:
 def _parse(text: str, origin: str) -> Iterator[Manifest]:
     try:
         documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # PyYAML takes a scalar at its tag's word: `!!int ''`, `!!bool x`, `!!timestamp x`, 2026-13-45, 10,000 digits.
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}, line {mark.line + 1}" if mark else origin
-        raise Failure(f"{where}: not YAML: {getattr(error, 'problem', None) or error}", USAGE) from error
+        problem = str(getattr(error, "problem", None) or error)[:_MAX_PROBLEM]
+        raise Failure(f"{where}: not YAML: {problem}", USAGE) from error
     for number, document in enumerate(documents, start=1):
         if document is None:
             continue
@@ -98,4 +103,18 @@ def _checked(document: Any, where: str) -> dict[str, Any]:
     ):
         if not isinstance(present, str) or not present:
             raise Failure(f"{where}: {field} is missing", USAGE)
+    try:
+        _count(document, 0, where)
+    except RecursionError as error:
+        raise Failure(f"{where}: nested too deep, or an alias of itself", USAGE) from error
     return document
+
+
+def _count(node: Any, so_far: int, where: str) -> int:
+    """The nodes of `node` with every alias written out, as JSON has them; raises `Failure` beyond `_MOST_NODES`."""
+    so_far += 1
+    if so_far > _MOST_NODES:
+        raise Failure(f"{where}: more than {_MOST_NODES} values in one object: do its aliases multiply?", USAGE)
+    for item in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        so_far = _count(item, so_far, where)
+    return so_far

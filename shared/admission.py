@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from shared.attempt import Kind
-from shared.claims import BootstrapClaim, EnvironmentClaim
+from shared.claims import BootstrapClaim, EnvironmentClaim, place
 from shared.environments import Environment, check_namespace, locate, seniority
 from shared.errors import InfraForgeError, InvalidClaim, NotBootstrapped
 from shared.kinds import BOOTSTRAP
@@ -89,8 +89,7 @@ class Admission:
         spec = claim.spec
         fields = {"spec.clusterType": spec.clusterType, "spec.environment": spec.environment}
         for document in self._kube.list(kind.resource, fields=fields):
-            theirs = document.get("spec") or {}
-            if (theirs.get("clusterType"), theirs.get("environment")) != (spec.clusterType, spec.environment):
+            if place(document) != (spec.clusterType, spec.environment):
                 continue
             try:
                 other = kind.parse(document)

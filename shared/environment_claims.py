@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from shared import leaks
 from shared.admission import Admission, EnvironmentClaimT
 from shared.attempt import Attempt, Kind
+from shared.claims import place
 from shared.claims.status import ApplicationRow, ServiceRow
 from shared.conditions import COMMITTED, NOT_TRACKED, VALID
 from shared.environments import Environment, check_names, locate
@@ -139,9 +140,9 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             self._voltran.survey(organization)
 
         def inputs(document: Mapping[str, Any]) -> Environment | None:
-            spec = document.get("spec") or {}
+            where = place(document)
             try:
-                return locate(bootstraps, str(spec.get("clusterType")), str(spec.get("environment")))
+                return locate(bootstraps, *where) if where else None
             except InfraForgeError:
                 return None
 

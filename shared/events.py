@@ -179,7 +179,7 @@ def _delivery(data: Mapping[str, Any]) -> Delivery:
     total = data.get("total_commits")
     texts = {name: data[name] for name in ("action", "ref", "before", "after") if isinstance(data.get(name), str)}
     return Delivery(
-        repository=str(_part(data, "repository").get("full_name", "")),
+        repository=_text(_part(data, "repository").get("full_name")),
         messages=tuple(one for one in messages if isinstance(one, str)),
         total=total if isinstance(total, int) else 0,
         **texts,
@@ -191,13 +191,17 @@ def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _claim_of(raw: CloudEvent) -> ClaimRef:
     attributes = raw.get_attributes()
-    subject = _SUBJECT.fullmatch(str(attributes.get("subject", "")))
+    subject = _SUBJECT.fullmatch(_text(attributes.get("subject")))
     place = subject.groupdict() if subject else {}
-    namespace = str(attributes.get("namespace") or place.get("namespace") or "")
-    name = str(attributes.get("name") or place.get("name") or "")
-    kind = str(attributes.get("kind") or "")
+    namespace = _text(attributes.get("namespace")) or place.get("namespace", "")
+    name = _text(attributes.get("name")) or place.get("name", "")
+    kind = _text(attributes.get("kind"))
     if not re.fullmatch(r"[A-Z][A-Za-z]{0,62}", kind):
         raise InvalidEvent("not a claim's event: the extension attribute ce-kind is missing or is not a kind")
     if not _LABEL.fullmatch(namespace) or not _SUBDOMAIN.fullmatch(name):

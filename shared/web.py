@@ -8,12 +8,14 @@ channel's dispatcher down. So a success is empty or an event, and an error is on
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from flask import Request, Response
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # it publishes no types
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from shared import events
 from shared.errors import InfraForgeError, InvalidEvent, TransientError
@@ -35,6 +37,10 @@ class Unauthorized(InfraForgeError):
 
 class PayloadTooLarge(InfraForgeError):
     """The body is larger than this function reads."""
+
+
+class InvalidBody(InfraForgeError):
+    """The body is not framed as HTTP has it, or its sender has gone."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class Endpoint:
             return _refusal(400, error)
         except Unauthorized as error:
             return _refusal(401, error)
+        except InvalidBody as error:
+            return _unread(_refusal(400, error))
         except PayloadTooLarge as error:
             _discard(request, DISCARD_LIMITS * self.body_limit)
             return _unread(_refusal(413, error))
@@ -123,6 +131,8 @@ class Endpoint:
             body = request.get_data(cache=True)
         except RequestEntityTooLarge as error:
             raise PayloadTooLarge(too_large) from error
+        except (OSError, BadRequest, ParseException) as error:  # gunicorn's reader, or another server's
+            raise InvalidBody("the body does not end where its headers say") from error
         if len(body) > self.body_limit:
             raise PayloadTooLarge(too_large)
         return body
@@ -156,8 +166,9 @@ def _discard(request: Request, most: int) -> None:
     """Read on in bounds, so that the sender hears the answer; a server that closes in its face is tried again."""
     if "wsgi.input_terminated" in request.environ:  # otherwise nobody says where the body ends
         stream = request.environ["wsgi.input"]
-        while most > 0 and (chunk := stream.read(min(most, 65536))):
-            most -= len(chunk)
+        with suppress(OSError, ParseException):  # nobody is left to hear it
+            while most > 0 and (chunk := stream.read(min(most, 65536))):
+                most -= len(chunk)
 
 
 def _unread(response: Response) -> Response:

@@ -1,6 +1,7 @@
 """A BootstrapClaim's way: organization, repositories, charts, structure, ArgoCD, webhook; and its way out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -150,8 +151,8 @@ class BootstrapHandler:
         """Those of the claims that this installation works for."""
         found = set()
         for document in self._kube.list(BOOTSTRAP.resource, self._settings.system_namespace):
-            gitea = (document.get("spec") or {}).get("gitea") or {}
-            found.add(str(gitea.get("organization", "")))
+            with suppress(InvalidClaim):  # its own status says so
+                found.add(BOOTSTRAP.parse(document).spec.gitea.organization)
         return found
 
     def _plan(self, git: Transaction, attempt: Attempt[BootstrapClaim], last: _Pass) -> Plan:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from functions.bootstrap.desired import KEEP, ROLES
-from shared.claims import ClusterSpec
+from shared.claims import ClusterSpec, place
 
 Place = tuple[str, str]
 """Cluster type and environment."""
@@ -29,9 +29,9 @@ class Tenants:
         """From pairs of kind and object; one whose spec names no environment lives nowhere."""
         found = {}
         for kind, document in documents:
-            spec, metadata = document.get("spec") or {}, document["metadata"]
-            place = (str(spec.get("clusterType")), str(spec.get("environment")))
-            found[kind, place] = f"{kind} {metadata['namespace']}/{metadata['name']}"
+            where, metadata = place(document), document["metadata"]
+            if where is not None:
+                found[kind, where] = f"{kind} {metadata['namespace']}/{metadata['name']}"
         return cls(found)
 
     def of_place(self, place: Place) -> list[str]:

@@ -58,6 +58,8 @@ class Storage:
     def __init__(self, path: Path, history: int) -> None:
         """Open (or create) the database; `history` is the number of events kept for each resource."""
         # The file survives a killed process; `synchronous=OFF` gives up only what a power cut takes.
+        path.touch(mode=0o600)  # Secrets are in it; SQLite gives its -wal and -shm the mode of the file
+        path.chmod(0o600)
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"

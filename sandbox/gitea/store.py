@@ -170,13 +170,14 @@ class Store:
     """Every kind of record."""
 
     def __init__(self, path: Path) -> None:
+        path.touch(mode=0o600)  # SQLite gives its -wal and -shm the mode of the file
+        path.chmod(0o600)
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
             "CREATE TABLE IF NOT EXISTS records (kind TEXT, id INTEGER, document TEXT, PRIMARY KEY (kind, id));"
             "CREATE TABLE IF NOT EXISTS sequences (kind TEXT PRIMARY KEY, last INTEGER);"
         )
-        path.chmod(0o600)
         self.accounts = Records(self._database, Account)
         self.tokens = Records(self._database, Token)
         self.repositories = Records(self._database, Repository)

@@ -15,7 +15,7 @@ from shared.claims.meta import (
     ObjectMeta,
 )
 from shared.claims.names import application_release, service_release
-from shared.claims.parse import KINDS, parse
+from shared.claims.parse import KINDS, parse, place
 from shared.claims.parts import Destination
 from shared.claims.platform import PlatformClaim, PlatformSpec, Service, ServiceChart
 from shared.claims.status import (
@@ -73,5 +73,6 @@ __all__ = [
     "ServiceRow",
     "application_release",
     "parse",
+    "place",
     "service_release",
 ]

@@ -1,10 +1,10 @@
 """What every claim has in common: the envelope of a Kubernetes object."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from shared.claims.names import DnsLabel
+from shared.claims.names import DnsLabel, DnsSubdomain
 from shared.claims.parts import Part, SpecModel, StatusModel
 from shared.claims.rules import immutable
 from shared.claims.status import ClaimStatus
@@ -26,10 +26,10 @@ STATUS: Final = "What InfraForge made of the spec. Only its functions write it."
 class ObjectMeta(StatusModel):
     """The metadata that the functions read; the rest is ignored. Times are RFC 3339 in UTC."""
 
-    name: str
-    namespace: str = ""
+    name: DnsSubdomain
+    namespace: DnsLabel = ""
     uid: str = ""
-    generation: int = 0
+    generation: Annotated[int, Field(ge=0)] = 0
     resourceVersion: str = ""
     creationTimestamp: str | None = None
     deletionTimestamp: str | None = None

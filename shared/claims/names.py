@@ -25,15 +25,22 @@ RESERVED_SERVICE: Final = "namespaces"
 """The folder of an InfrastructureClaim beside the services."""
 
 DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-URL_PATTERN: Final = r"^https?://[^/?#@\s]+(/[^?#@\s]*)?$"
+SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+URL_PATTERN: Final = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/%+-]*)?$"
+"""Neither a template of Go's nor a glob of an AppProject's can be in an address, nor in a cluster's name."""
+CLUSTER_NAME_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9._:/@ -]*[A-Za-z0-9])?$"
 ORGANIZATION_PATTERN: Final = r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$"
 TAG_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*$"
-CHART_REPOSITORY_PATTERN: Final = r"^(oci://)?[A-Za-z0-9][A-Za-z0-9._:/-]*$"
+CHART_REPOSITORY_PATTERN: Final = (
+    r"^(oci://)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*)*$"
+)
 CHART_VERSION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9.+_-]*$"
 
 MENDS: Final = {
     DNS_LABEL_PATTERN: "is not a DNS-1123 label: use lower case letters, digits and '-'",
+    SUBDOMAIN_PATTERN: "is not a DNS-1123 subdomain: use lower case letters, digits, '-' and '.'",
     URL_PATTERN: "is not an address: use http:// or https://, a host and no user, password or query",
+    CLUSTER_NAME_PATTERN: "is not a cluster's name: use letters, digits, blanks and any of . _ : / @ -",
     ORGANIZATION_PATTERN: "is not a Gitea organization: use letters and digits, with a single '.', '_' or '-' between",
     TAG_PATTERN: "is not an image tag: use letters, digits, '_', '.' and '-', the first a letter, digit or '_'",
     CHART_REPOSITORY_PATTERN: "is not an OCI repository: use oci://host/path without user or query",
@@ -42,6 +49,8 @@ MENDS: Final = {
 """What a message says about a text that does not match: what it is not, and what would mend it."""
 
 DnsLabel = Annotated[str, Field(max_length=MAX_LABEL, pattern=DNS_LABEL_PATTERN)]
+DnsSubdomain = Annotated[str, Field(max_length=253, pattern=SUBDOMAIN_PATTERN)]
+ClusterName = Annotated[str, Field(max_length=253, pattern=CLUSTER_NAME_PATTERN)]
 Url = Annotated[str, Field(max_length=255, pattern=URL_PATTERN)]
 OrganizationName = Annotated[str, Field(max_length=40, pattern=ORGANIZATION_PATTERN)]
 ImageRepository = Annotated[str, Field(min_length=1, max_length=255)]

@@ -44,6 +44,15 @@ def parse(kind: str, document: Mapping[str, Any]) -> Claim:
         raise InvalidClaim("; ".join(said)) from None
 
 
+def place(document: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Cluster type and environment that a claim which nobody has validated names; None when it names none."""
+    spec = document.get("spec")
+    cluster_type, name = (
+        (spec.get("clusterType"), spec.get("environment")) if isinstance(spec, Mapping) else (None, None)
+    )
+    return (cluster_type, name) if isinstance(cluster_type, str) and isinstance(name, str) else None
+
+
 def _quoted(text: str) -> str:
     """`text` in quotes, without anything that could break the line, cut to about `MAX_QUOTED` characters."""
     shown = json.dumps(text[: MAX_QUOTED + 1], ensure_ascii=not text.isprintable())

@@ -1,11 +1,11 @@
 """What specs and statuses are made of."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from shared.claims.names import Url
+from shared.claims.names import ClusterName, Url
 from shared.claims.problems import Problem, refuse
 from shared.claims.rules import validations
 
@@ -43,9 +43,7 @@ class Destination(SpecModel):
     )
 
     server: Url | None = Field(default=None, description="The address of its API server. Either this or name.")
-    name: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
-        default=None, description="Its name in ArgoCD. Either this or server."
-    )
+    name: ClusterName | None = Field(default=None, description="Its name in ArgoCD. Either this or server.")
 
     @model_validator(mode="after")
     def _names_one_cluster(self) -> Self:

@@ -29,6 +29,7 @@ _APPLY_PATCH: Final = "application/apply-patch+yaml"
 _GONE: Final = 410
 _TOO_MANY: Final = 429
 _SERVER_FAULT: Final = 500
+_IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion")
 
 
 class KubeNotFound(PermanentError):
@@ -73,9 +74,10 @@ class Kube:
     def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
         """The object, or None when it does not exist."""
         try:
-            return self._request("GET", resource.path(namespace, name))
+            document = self._request("GET", resource.path(namespace, name))
         except KubeNotFound:
             return None
+        return _typed(document)
 
     def list(
         self,
@@ -101,8 +103,11 @@ class Kube:
             selecting = query
             page = self._request("GET", resource.path(namespace), query=selecting)
         while True:
-            yield from page.get("items") or []
-            token = (page.get("metadata") or {}).get("continue")
+            items, metadata = page.get("items") or [], page.get("metadata") or {}
+            if not isinstance(items, list) or not isinstance(metadata, dict):
+                raise _no_object()
+            yield from map(_object, items)
+            token = metadata.get("continue")
             if not token:
                 return
             page = self._request("GET", resource.path(namespace), query=[*selecting, ("continue", token)])
@@ -121,13 +126,14 @@ class Kube:
     def patch_metadata(self, resource: Resource, document: Document, metadata: Mapping[str, Any]) -> Document:
         """Merge `metadata` into that of `document`, provided the object is still the one that was read."""
         there = document["metadata"]
-        return self._request(
+        patched = self._request(
             "PATCH",
             resource.path(there["namespace"], there["name"]),
             query=[("fieldManager", FIELD_MANAGER)],
             body={"metadata": {"resourceVersion": there["resourceVersion"], **metadata}},
             content_type=_MERGE_PATCH,
         )
+        return _typed(patched)
 
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete the object; one that is gone already is no error."""
@@ -137,13 +143,14 @@ class Kube:
     def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
         """Merge `status` into the status of `document`, provided the object is still the one that was read."""
         metadata = document["metadata"]
-        return self._request(
+        patched = self._request(
             "PATCH",
             resource.path(metadata["namespace"], metadata["name"], "status"),
             query=[("fieldManager", FIELD_MANAGER)],
             body={"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status},
             content_type=_MERGE_PATCH,
         )
+        return _typed(patched)
 
     def create(self, resource: Resource, document: Mapping[str, Any]) -> Document:
         """Create the object; `KubeConflict` when it exists."""
@@ -186,10 +193,33 @@ class Kube:
         return document
 
 
+def _object(document: Any) -> Document:
+    """`document`, if it has what every namespaced object of every API server has; raises `KubeUnavailable`."""
+    metadata = document.get("metadata") if isinstance(document, dict) else None
+    if not isinstance(metadata, dict) or not all(_is_text(metadata.get(key)) for key in _IDENTITY):
+        raise _no_object()
+    return document  # type: ignore[no-any-return]  # a map
+
+
+def _typed(document: Document) -> Document:
+    """The same, and it says what it is, as one does that does not come in a list."""
+    if not (_is_text(document.get("apiVersion")) and _is_text(document.get("kind"))):
+        raise _no_object()
+    return _object(document)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _no_object() -> KubeUnavailable:
+    return KubeUnavailable("the Kubernetes API answered with something that is no object")
+
+
 def _document(answer: bytes | None) -> Document | None:
     try:
         document = json.loads(answer or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):  # not JSON, or nested deeper than any object
         return None
     return document if isinstance(document, dict) else None
 

@@ -35,7 +35,7 @@ def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
             f"no way to reach the Kubernetes API: {error}; run in a cluster or set INFRAFORGE_KUBECONFIG",
             reason="KubeConfigMissing",
         ) from error
-    except (OSError, ValueError, TypeError, AttributeError, YAMLError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, YAMLError) as error:
         # No cause: a parser quotes what it read, tokens and all.
         raise PermanentError(
             f"{kubeconfig} cannot be read as a kubeconfig ({type(error).__name__}): mend the file or "

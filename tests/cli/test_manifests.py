@@ -9,6 +9,12 @@ from cli.exits import USAGE, Failure
 from cli.manifests import read
 
 OBJECT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one, namespace: dev}\n"
+MANY = (
+    "{a0: &a0 [x, x, x, x, x, x, x, x, x, x], "
+    + "".join(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}], " for level in range(1, 6))
+    + "}"
+)
+"""A million texts, if anybody writes them out."""
 
 
 def test_a_directory_is_read_in_the_order_of_names(tmp_path: Path) -> None:
@@ -51,6 +57,14 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
         ("apiVersion: v1\nkind: A\nmetadata: {name: 1}", "claim.yaml: metadata.name is missing"),
         (f"{OBJECT}---\nkind: B", "claim.yaml, document 2: apiVersion is missing"),
         (b"\xff", "claim.yaml cannot be read"),
+        (f"{OBJECT}spec: {{a: 2026-13-45}}", "claim.yaml: not YAML: month must be in 1..12"),
+        (f"{OBJECT}spec: {{a: {'9' * 10_000}}}", "claim.yaml: not YAML: Exceeds the limit"),
+        (f"{OBJECT}spec: {{a: !!int ''}}", "claim.yaml: not YAML: "),
+        (f"{OBJECT}spec: {{a: !!bool x}}", "claim.yaml: not YAML: "),
+        (f"{OBJECT}spec: {{a: !!timestamp x}}", "claim.yaml: not YAML: "),
+        (f"{OBJECT}spec: {'[' * 10_000}", "claim.yaml: not YAML: maximum recursion depth"),
+        (f"{OBJECT}spec: &a {{b: *a}}", "claim.yaml: nested too deep, or an alias of itself"),
+        (f"{OBJECT}spec: {MANY}", "claim.yaml: more than 200000 values in one object: do its aliases multiply?"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, content: str | bytes, message: str) -> None:

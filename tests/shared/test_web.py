@@ -10,6 +10,7 @@ import functions_framework
 import pytest
 from flask import Request, Response
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize, NoMoreData  # type: ignore[import-untyped]  # it publishes no types
 from werkzeug.test import TestResponse
 
 from shared.errors import (
@@ -157,6 +158,53 @@ def test_a_body_over_the_limit(path: str, chunked: bool) -> None:
         answer = client.post(path, headers=EVENT, data=body)
     assert (answer.status_code, answer.text) == (413, "PayloadTooLarge: the body is larger than 1000 bytes\n")
     assert answer.headers["Content-Length"] == str(len(answer.data))
+
+
+class Broken(io.RawIOBase):
+    """A body that cannot be read to its end."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _: object) -> int:
+        raise self._error
+
+
+UNFINISHED = [
+    (InvalidChunkSize(b"zz"), "gunicorn's, of a chunk whose length is no number"),
+    (NoMoreData(b""), "gunicorn's, of a sender that stops in the middle"),
+    (ConnectionResetError("reset"), "the operating system's"),
+]
+
+
+@pytest.mark.parametrize("path", ["/", "/webhook", "/healthz"])
+@pytest.mark.parametrize(("error", "why"), UNFINISHED, ids=[case[1] for case in UNFINISHED])
+def test_a_body_that_does_not_end(path: str, error: Exception, why: str) -> None:
+    """400, and it is not read once more by functions-framework, which would make a 500 of it."""
+    client = serve(routes={("POST", "/webhook"): lambda _, body: Response(body)})
+    stream = {"wsgi.input": Broken(error), "wsgi.input_terminated": True}
+    answer = client.post(path, headers=EVENT, environ_overrides=stream)
+    assert (answer.status_code, answer.text) == (
+        400,
+        "InvalidBody: the body does not end where its headers say\n",
+    ), why
+
+
+@pytest.mark.parametrize(("error", "why"), UNFINISHED, ids=[case[1] for case in UNFINISHED])
+def test_a_body_that_does_not_end_while_all_are_busy(error: Exception, why: str) -> None:
+    """What is thrown away may be as bad as what is read."""
+    inside: list[int] = []
+
+    def react(_: Event) -> None:
+        stream = {"wsgi.input": Broken(error), "wsgi.input_terminated": True}
+        inside.append(client.post("/", headers=EVENT, environ_overrides=stream).status_code)
+
+    client = serve(react, max_waiting=1)
+    assert client.post("/", headers=EVENT).status_code == 204
+    assert inside == [503], why
 
 
 def test_a_body_as_long_as_the_limit() -> None:

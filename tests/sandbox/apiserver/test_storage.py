@@ -1,6 +1,7 @@
 """The storage: revisions, snapshots and the bounds of history."""
 
 import json
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,13 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
 def put(storage: Storage, name: str, value: int = 0) -> int:
     """Store an object and return its revision."""
     return storage.put("things", ("ns", name), {"metadata": {"name": name}, "value": value}, encode).revision
+
+
+def test_nobody_else_reads_it(storage: Storage, tmp_path: Path) -> None:
+    """Secrets are in it, and in what SQLite keeps beside it; a file that was open to others is closed to them."""
+    put(storage, "a")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"objects.db": 0o600, "objects.db-wal": 0o600, "objects.db-shm": 0o600}
 
 
 def test_revisions_are_of_all_resources(storage: Storage) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.claims import ApplicationClaim, BootstrapClaim, Destination, parse
+from shared.claims import ApplicationClaim, BootstrapClaim, Destination, parse, place
 from shared.errors import InvalidClaim
 from tests.claims_strategies import application_claims, bootstrap_claims, platform_claims
 from tests.shared.claims.admission import SCHEMAS, defaulted, faults
@@ -119,6 +119,39 @@ def test_five_problems_are_named_and_the_rest_counted() -> None:
         for n in range(5)
     ]
     assert "; ".join([*named, "and 4 more"]) == str(refusal.value)
+
+
+METADATA = [
+    ({"name": "../x"}, "metadata.name: is not a DNS-1123 subdomain", "it becomes a trailer of a commit"),
+    ({"name": "a..b"}, "metadata.name: is not a DNS-1123 subdomain", "an empty label"),
+    ({"name": "a" * 254}, "metadata.name: is longer than 253 characters", "longer than any object's"),
+    ({"name": ["a"]}, "metadata.name: must be a string", "a list"),
+    ({"namespace": "{{ .x }}"}, 'metadata.namespace: "{{ .x }}" is not a DNS-1123 label', "ArgoCD deploys to it"),
+    ({"generation": -1}, "metadata.generation: is not valid", "no commit can say it"),
+]
+
+
+@pytest.mark.parametrize(("metadata", "message", "why"), METADATA, ids=[case[2] for case in METADATA])
+def test_metadata_that_no_api_server_gives(metadata: dict[str, Any], message: str, why: str) -> None:
+    """A claim is read from Git and from files too."""
+    with pytest.raises(InvalidClaim) as refusal:
+        parse("PlatformClaim", PLATFORM | {"metadata": PLATFORM["metadata"] | metadata})
+
+    assert str(refusal.value).startswith(message), why
+
+
+PLACES = [
+    ({"clusterType": "nonprod", "environment": "dev"}, ("nonprod", "dev"), "both"),
+    ({"clusterType": "nonprod"}, None, "one"),
+    ({"clusterType": "nonprod", "environment": ["dev"]}, None, "a list for a name"),
+    (["nonprod", "dev"], None, "a list for a spec"),
+    (None, None, "no spec"),
+]
+
+
+@pytest.mark.parametrize(("spec", "expected", "why"), PLACES, ids=[case[2] for case in PLACES])
+def test_place_of_a_claim_that_nobody_validated(spec: Any, expected: tuple[str, str] | None, why: str) -> None:
+    assert expected == place({"spec": spec}), why
 
 
 @settings(deadline=None)  # the machine may be busy

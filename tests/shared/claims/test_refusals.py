@@ -204,6 +204,22 @@ REFUSALS = [
         f"{A0}.chart.repository: is not an OCI repository: use oci://host/path without user or query",
     ),
     Refusal(
+        "a chart's registry has a name",
+        APPLICATION,
+        "spec.applications.0.chart.repository",
+        "oci://",
+        f"{A0}.chart.repository: pattern",
+        f"{A0}.chart.repository: is not an OCI repository: use oci://host/path without user or query",
+    ),
+    Refusal(
+        "a chart's registry is no file",
+        APPLICATION,
+        "spec.applications.0.chart.repository",
+        "file:///etc/passwd",
+        f"{A0}.chart.repository: pattern",
+        f"{A0}.chart.repository: is not an OCI repository: use oci://host/path without user or query",
+    ),
+    Refusal(
         "a version is exact",
         APPLICATION,
         "spec.applications.0.chart.version",
@@ -421,6 +437,42 @@ REFUSALS = [
         {"server": "https://k", "name": "k"},
         "spec.clusters[0].destination: destination needs server or name, and not both",
         "spec.clusters[0].destination: needs server or name, and not both",
+    ),
+    Refusal(
+        "a server is no template: Go would evaluate it in the ApplicationSets",
+        BOOTSTRAP,
+        "spec.clusters.0.destination",
+        {"server": "https://{{.x}}"},
+        "spec.clusters[0].destination.server: pattern",
+        "spec.clusters[0].destination.server: is not an address: use http:// or https://, a host and no user, password "
+        "or query",
+    ),
+    Refusal(
+        "a server is no glob: an AppProject would take it for all of them",
+        BOOTSTRAP,
+        "spec.clusters.0.destination",
+        {"server": "https://*"},
+        "spec.clusters[0].destination.server: pattern",
+        "spec.clusters[0].destination.server: is not an address: use http:// or https://, a host and no user, password "
+        "or query",
+    ),
+    Refusal(
+        "a cluster's name is no template",
+        BOOTSTRAP,
+        "spec.clusters.0.destination",
+        {"name": "{{ .Values }}"},
+        "spec.clusters[0].destination.name: pattern",
+        "spec.clusters[0].destination.name: is not a cluster's name: use letters, digits, blanks and any of . _ : / @ "
+        "-",
+    ),
+    Refusal(
+        "a cluster's name is no glob",
+        BOOTSTRAP,
+        "spec.clusters.0.destination",
+        {"name": "*"},
+        "spec.clusters[0].destination.name: pattern",
+        "spec.clusters[0].destination.name: is not a cluster's name: use letters, digits, blanks and any of . _ : / @ "
+        "-",
     ),
     Refusal(
         "cluster types are bounded",

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from tests.shared.kube.server import TOKEN, Answers, client
 
 CLAIMS = Resource("platform.infraforge.io/v1alpha1", "applicationclaims")
 PATH = "/apis/platform.infraforge.io/v1alpha1"
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "apiVersion": "platform.infraforge.io/v1alpha1",
     "kind": "ApplicationClaim",
-    "metadata": {"name": "dev-apps", "namespace": "dev", "resourceVersion": "7"},
+    "metadata": {"name": "dev-apps", "namespace": "dev", "uid": "u", "resourceVersion": "7"},
 }
 
 
@@ -104,6 +105,53 @@ def test_a_list_that_expires_half_way(kube: Kube, answers: Answers) -> None:
         KubeUnavailable, match="asks for patience \\(410\\): The provided continue parameter is too old"
     ):
         list(kube.list(CLAIMS))
+
+
+NO_OBJECTS = [
+    ("{}", "nothing"),
+    ("[" * 100_000, "deeper than any object"),
+    (json.dumps(DOCUMENT | {"metadata": None}), "without metadata"),
+    (json.dumps(DOCUMENT | {"metadata": ["name"]}), "metadata that are a list"),
+    *(
+        (json.dumps(DOCUMENT | {"metadata": DOCUMENT["metadata"] | {key: wrong}}), f"{key} is {wrong!r}")
+        for key in ("name", "namespace", "uid", "resourceVersion")
+        for wrong in (None, "", 1)
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), NO_OBJECTS, ids=[case[1] for case in NO_OBJECTS])
+def test_what_is_no_object(kube: Kube, answers: Answers, body: str, why: str) -> None:
+    """Whoever reads on would trip over what every object has; an API server may come to its senses."""
+    reads: list[Callable[[], object]] = [
+        lambda: kube.get(CLAIMS, "dev", "dev-apps"),
+        lambda: list(kube.list(CLAIMS)),
+        lambda: kube.patch_status(CLAIMS, DOCUMENT, {}),
+        lambda: kube.patch_metadata(CLAIMS, DOCUMENT, {}),
+    ]
+    for read, answer in zip(reads, (body, f'{{"items": [{body}]}}', body, body), strict=True):
+        answers.give(200, answer)
+        with pytest.raises(KubeUnavailable, match="something that is"):
+            read()
+            pytest.fail(why)
+
+
+@pytest.mark.parametrize("body", ['{"items": {"a": 1}}', '{"items": 1}', '{"items": [], "metadata": "x"}'])
+def test_what_is_no_list(kube: Kube, answers: Answers, body: str) -> None:
+    answers.give(200, body)
+    with pytest.raises(KubeUnavailable, match="something that is no object"):
+        list(kube.list(CLAIMS))
+
+
+@pytest.mark.parametrize("field", ["apiVersion", "kind"])
+def test_an_object_says_what_it_is(kube: Kube, answers: Answers, field: str) -> None:
+    """But for one in a list, where a real API server leaves it to the list."""
+    untyped = {name: value for name, value in DOCUMENT.items() if name != field}
+    answers.give(200, untyped)
+    with pytest.raises(KubeUnavailable, match="something that is no object"):
+        kube.get(CLAIMS, "dev", "dev-apps")
+    answers.give(200, {"items": [untyped]})
+    assert list(kube.list(CLAIMS)) == [untyped]
 
 
 def test_apply(kube: Kube, answers: Answers) -> None:

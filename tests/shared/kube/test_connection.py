@@ -34,6 +34,8 @@ BROKEN = [
     (f"- {TOKEN}\n", UNREADABLE.format("TypeError"), "a list"),
     (TOKEN, UNREADABLE.format("TypeError"), "a bare token"),
     (f"users: [{TOKEN}\n  x: : y", UNREADABLE.format("ParserError"), "no YAML: the parser quotes what it read"),
+    ("[" * 10_000, UNREADABLE.format("RecursionError"), "deeper than any kubeconfig"),
+    ("users: !!bool x", UNREADABLE.format("KeyError"), "a truth that is none"),
     (b"\xff\x00" + TOKEN.encode(), UNREADABLE.format("UnicodeDecodeError"), "no text"),
     (changed(clusters=BAD_CA), UNREADABLE.format("Error"), "a certificate that is no base64"),
 ]
