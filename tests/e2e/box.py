@@ -33,10 +33,14 @@ SELDOM = ("--resync-interval", "3600")
 
 @dataclass
 class Box:
-    """A sandbox of a test file's own. `described` is what `infraforge up` printed."""
+    """A sandbox of a test file's own. `described` is what `infraforge up` printed.
+
+    `host` is the one whose Gitea it uses, if that is another.
+    """
 
     command: Infraforge
     options: tuple[str, ...] = SELDOM
+    host: "Box | None" = None
     described: Any = field(default=None, repr=False)
     _children: list["subprocess.Popen[bytes]"] = field(default_factory=list, repr=False)
 
@@ -54,6 +58,8 @@ class Box:
     @property
     def voltran(self) -> Bare:
         """The repository, where it lies."""
+        if self.host is not None:
+            return self.host.voltran
         bare = Bare.voltran(self.described)
         if not bare.gitea_log.exists() or self.described["gitea"]["password"] is None:
             pytest.skip("needs the sandbox's own Gitea: its repositories and log are looked at")
