@@ -59,6 +59,11 @@ class Draft:
     held: dict[str, Hold] = field(default_factory=dict)
     unfit: list[str] = field(default_factory=list)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether another look at the same claim would come to the same."""
+        return not self.held
+
     def hold_back(self, name: str, hold: Hold) -> None:
         """`name` stays in Git as it is, and its neighbours go on."""
         self.held[name] = hold
@@ -272,7 +277,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         for index, one in enumerate(getattr(claim.spec, self.rows)):
             folder = f"{scope[0]}/{one.name}"
             there = folder in written.change.folders
-            files = self._voltran.row(organization, written, folder, recorded.get(one.name)) if there else None
+            files = self._voltran.row(organization, written, attempt, folder, recorded.get(one.name)) if there else None
             rows.append(self.row(attempt, index, draft, files))
         rows += [_kept(recorded[name]) for name in last.kept if name in recorded]
         report.set(
@@ -293,7 +298,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         if not reasons:
             report.mark(COMMITTED, "True", "Committed", f"{count} {self.rows} and their ApplicationSet are in Git")
             report.ready("Committed", f"all {count} {self.rows} are in Git")
-            attempt.settled = Settled(environment, self._scope(environment))
+            attempt.settled = Settled(environment, self._scope(environment)) if draft.is_final else None
             return
         reason, message = reasons[0][0], "; ".join(message for _, message in reasons)
         wanted = len(getattr(attempt.claim.spec, self.rows))

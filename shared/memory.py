@@ -8,7 +8,7 @@ changed since, and nobody touched its files?
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.events import ClaimRef, Version
@@ -25,6 +25,13 @@ class Settled:
     roots: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Entry:
+    version: Version
+    begun: float
+    settled: Settled | None
+
+
 class Memory:
     """Claim → the version it was finished with, and whether it is settled. Thread-safe.
 
@@ -33,7 +40,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[ClaimRef, tuple[Version, Settled | None]] = OrderedDict()
+        self._entries: OrderedDict[ClaimRef, _Entry] = OrderedDict()
         self._lock = threading.Lock()
         self.epoch = 0
 
@@ -41,20 +48,28 @@ class Memory:
         """Whether this process has finished with that very state of the claim."""
         with self._lock:
             entry = self._entries.get(ref)
-        return version is not None and entry is not None and entry[0] == version
+        return version is not None and entry is not None and entry.version == version
+
+    def is_younger(self, ref: ClaimRef, moment: float) -> bool:
+        """Whether the look that this process finished with began after `moment` (of a monotonic clock)."""
+        with self._lock:
+            entry = self._entries.get(ref)
+        return entry is not None and entry.begun > moment
 
     def is_settled(self, ref: ClaimRef, version: Version | None, inputs: Hashable) -> bool:
         """Whether the claim in that state, with these inputs, is known to be in Git as it should be."""
         with self._lock:
             entry = self._entries.get(ref)
-        if version is None or inputs is None or entry is None or entry[1] is None:
+        if version is None or inputs is None or entry is None or entry.settled is None:
             return False
-        return entry[0] == version and entry[1].inputs == inputs
+        return entry.version == version and entry.settled.inputs == inputs
 
-    def remember(self, ref: ClaimRef, version: Version, settled: Settled | None, *, epoch: int) -> None:
-        """Finished with that state of the claim; `epoch` is the one in which the look at Git began."""
+    def remember(
+        self, ref: ClaimRef, version: Version, settled: Settled | None, *, epoch: int, begun: float = 0.0
+    ) -> None:
+        """Finished with that state of the claim, in a look that began at `begun`, in that `epoch`."""
         with self._lock:
-            self._entries[ref] = (version, settled if epoch == self.epoch else None)
+            self._entries[ref] = _Entry(version, begun, settled if epoch == self.epoch else None)
             self._entries.move_to_end(ref)
             while len(self._entries) > MAX_ENTRIES:
                 self._entries.popitem(last=False)
@@ -69,9 +84,9 @@ class Memory:
         touched = None if paths is None else _with_parents(paths)
         with self._lock:
             self.epoch += 1
-            for ref, (version, settled) in self._entries.items():
-                if settled is not None and (touched is None or _meet(settled.roots, touched, paths or ())):
-                    self._entries[ref] = (version, None)
+            for ref, entry in self._entries.items():
+                if entry.settled and (touched is None or _meet(entry.settled.roots, touched, paths or ())):
+                    self._entries[ref] = replace(entry, settled=None)
 
 
 def _with_parents(paths: Collection[str]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ class Reconciler(Generic[ClaimT]):
         pause: Callable[[float], None],
         trace: Trace = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kind = kind
         self._kube = kube
@@ -70,6 +72,7 @@ class Reconciler(Generic[ClaimT]):
         self._pause = pause
         self._trace = trace
         self._now = now
+        self._clock = clock
         self._turns = Turns()
         self._untold: dict[ClaimRef, list[HistoryEntry]] = {}
         self._recorder = Recorder(kube, kind.name)
@@ -90,9 +93,12 @@ class Reconciler(Generic[ClaimT]):
 
     def reconcile(self, ref: ClaimRef, event: Event) -> Reply | None:
         """Converge one claim, starting over as often as somebody else was faster (at most `ATTEMPTS` times)."""
+        arrived = self._clock()
         with self._turns.of(ref):
             if self._memory.is_finished(ref, event.version):
                 return None  # while we waited for our turn
+            if event.claim is not None and self._memory.is_younger(ref, arrived):
+                return None  # somebody looked at the claim after this event was sent
             for attempt in range(1, ATTEMPTS):
                 try:
                     return self._once(ref, event, last=False)
@@ -156,7 +162,7 @@ class Reconciler(Generic[ClaimT]):
             notes=self._untold.setdefault(ref, []),
             trace=self._trace,
         )
-        epoch = self._memory.epoch
+        epoch, begun = self._memory.epoch, self._clock()
         failure: InfraForgeError | None = None
         try:
             attempt.begin(READ)
@@ -184,7 +190,7 @@ class Reconciler(Generic[ClaimT]):
             raise failure
         version = _version(document)
         if version is not None:
-            self._memory.remember(ref, version, None if failure else attempt.settled, epoch=epoch)
+            self._memory.remember(ref, version, None if failure else attempt.settled, epoch=epoch, begun=begun)
         if failure:
             return None
         return self._handler.announce(attempt)

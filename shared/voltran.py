@@ -144,11 +144,17 @@ class Voltran:
         return not (complete and all(claim_of(message)[0] for message in delivery.messages))
 
     def row(
-        self, organization: str, written: Written, folder: str, recorded: ApplicationRow | ServiceRow | None
+        self,
+        organization: str,
+        written: Written,
+        attempt: Attempt[Any],
+        folder: str,
+        recorded: ApplicationRow | ServiceRow | None,
     ) -> dict[str, str | None]:
         """What a row says of its files: `path`, `checksum`, and the last `commit` that changed them."""
         current = checksum(written.change.folders[folder])
-        remembered = Remembered(recorded.checksum, recorded.commit) if recorded else Remembered(None, None)
+        known = recorded is not None and _is_fresh(attempt)
+        remembered = Remembered(recorded.checksum, recorded.commit) if recorded and known else Remembered(None, None)
         new = written.commit if folder in written.touched else None
         commit = last_commit(new, current, remembered, [folder], self._asked(organization))
         return {"path": folder, "checksum": current, "commit": commit}
@@ -156,7 +162,8 @@ class Voltran:
     def commit(self, organization: str, written: Written, attempt: Attempt[Any], scope: Sequence[str]) -> Commit | None:
         """The claim's own commit, and its address for people; `scope` is where to look when nobody remembers it."""
         status, current = attempt.claim.status, written.change.checksum
-        remembered = Remembered(status.checksum, status.commit.sha if status.commit else None)
+        known = status.commit is not None and _is_fresh(attempt)
+        remembered = Remembered(status.checksum, status.commit.sha if status.commit and known else None)
         sha = last_commit(written.commit, current, remembered, scope, self._asked(organization))
         return Commit(sha=sha, url=f"{self._gitea_url}/{organization}/{REPOSITORY}/commit/{sha}") if sha else None
 
@@ -204,6 +211,16 @@ class Voltran:
             on_step=self._trace,
             on_push=pushed,
         )
+
+
+def _is_fresh(attempt: Attempt[Any]) -> bool:
+    """Whether the status may be trusted about commits: it knows of all generations but, at most, the present one.
+
+    Otherwise the files may have been changed and changed back, by commits whose statuses were never written.
+    """
+    observed: int = attempt.claim.status.observedGeneration or 0
+    generation: int = attempt.claim.metadata.generation
+    return observed >= generation - 1
 
 
 def others(git: Transaction, folder: str, known: set[str]) -> tuple[str, ...]:

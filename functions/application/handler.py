@@ -25,6 +25,11 @@ class ApplicationDraft(Draft):
 
     images: Images = field(default_factory=Images)
 
+    @property
+    def is_final(self) -> bool:
+        """Not while a registry has yet to say something."""
+        return super().is_final and not self.images.unknown
+
 
 class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft]):
     """Converges one ApplicationClaim."""

@@ -24,6 +24,7 @@ def build(settings: ApplicationSettings, trace: Trace = lambda _: None) -> Endpo
         if settings.registry_credentials_file
         else None,
         timeout=settings.registry_timeout,
+        cool_down=settings.registry_cool_down,
     )
     handler = ApplicationHandler(
         admission=wiring.admission(),

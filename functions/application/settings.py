@@ -24,3 +24,4 @@ class ApplicationSettings(Settings):
         None, description="A docker config.json whose credentials are each used for their own host only."
     )
     registry_timeout: Seconds = Field(5.0, description="Seconds that one request to a registry may take.")
+    registry_cool_down: Seconds = Field(10.0, description="Seconds that a registry which did not answer is left alone.")

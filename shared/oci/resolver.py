@@ -16,7 +16,7 @@ from shared.oci.inquiry import Inquiry
 from shared.oci.outcomes import NotAllowed, Private, Resolution, Resolved, TagMissing, Unavailable
 from shared.oci.reference import Reference
 from shared.oci.tokens import Tokens
-from shared.oci.wire import Wire
+from shared.oci.wire import COOL_DOWN, Wire
 
 MAX_RESULTS: Final = 2048
 MAX_THREADS: Final = 12
@@ -29,8 +29,9 @@ class Resolver:
     """Asks registries for digests; for many threads.
 
     `timeout` bounds one exchange with a host in seconds, three times as much one image. A digest is remembered for
-    half a minute, a refusal for a few seconds, a host that is down until it has cooled down. `transport` stands in for
-    the network in tests; without one every connection goes through `shared.oci.network.PinnedTransport`.
+    half a minute, a refusal for a few seconds, and a host that is down is left alone for `cool_down` seconds.
+    `transport` stands in for the network in tests; without one every connection goes through
+    `shared.oci.network.PinnedTransport`.
     """
 
     def __init__(
@@ -40,13 +41,14 @@ class Resolver:
         credentials: Credentials | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: float = 5.0,
+        cool_down: float = COOL_DOWN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy
         self._transport = transport if transport is not None else _pinned(policy)
         self._timeout = timeout
         self._clock = clock
-        self._wire = Wire(policy, self._transport, timeout=timeout, clock=clock)
+        self._wire = Wire(policy, self._transport, timeout=timeout, cool_down=cool_down, clock=clock)
         self._tokens = Tokens(policy, credentials or Credentials(), self._wire, clock)
         self._results: ExpiringCache[Reference, Resolution] = ExpiringCache(MAX_RESULTS, clock)
 

@@ -71,11 +71,13 @@ class Wire:
         transport: httpx.BaseTransport,
         *,
         timeout: float,
+        cool_down: float = COOL_DOWN,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy
         self._transport = transport
         self._timeout = timeout
+        self._seconds = cool_down
         self._clock = clock
         self._down: ExpiringCache[Authority, _Failure] = ExpiringCache(MAX_HOSTS, clock)
 
@@ -127,7 +129,7 @@ class Wire:
             message = f"{where} does not answer ({_shown(error)})"
             # A shorter time, or a wait for our own other connections, says nothing of the host.
             if within >= self._timeout and not isinstance(error, httpx.PoolTimeout):
-                self._cool_down(where, message, COOL_DOWN)
+                self._cool_down(where, message, self._seconds)
             raise RegistryUnavailable(message) from error
         except (httpx.TransportError, httpx.StreamError) as error:
             raise RegistryUnavailable(f"{where} breaks off its answer ({_shown(error)})") from error
@@ -139,7 +141,7 @@ class Wire:
         status = response.status_code
         if status in _THROTTLED:
             message = f"{where} answers {status}: it is busy, or has had enough of us"
-            seconds = _retry_after(response.headers)
+            seconds = _retry_after(response.headers, self._seconds)
             self._cool_down(where, message, seconds)
             raise RegistryUnavailable(message, retry_after=round(seconds))
         if status >= _SERVER_FAULT:
@@ -171,10 +173,10 @@ def _target(url: httpx.URL, response: httpx.Response) -> httpx.URL:
         raise RegistryUnavailable(f"{Authority.of(url)} redirects to nowhere") from error
 
 
-def _retry_after(headers: httpx.Headers) -> float:
+def _retry_after(headers: httpx.Headers, otherwise: float) -> float:
     """Seconds of a Retry-After header (RFC 9110), bounded; a date counts as no answer."""
     text = headers.get("retry-after", "").strip()
-    seconds = float(text) if text.isascii() and text.isdigit() else COOL_DOWN
+    seconds = float(text) if text.isascii() and text.isdigit() else otherwise
     return min(max(seconds, 1.0), MAX_COOL_DOWN)
 
 

@@ -67,7 +67,7 @@ def _interruptible() -> Iterator[None]:
 
 def _run(root: Path, chosen: Sequence[str], *, short: bool, seed: int) -> list[Row]:
     began = time.monotonic()
-    limits = Limits(timeout=2.0, registry_timeout=1.0) if short else Limits(timeout=20.0, registry_timeout=2.0)
+    limits = Limits(2.0, 1.0, registry_cool_down=1.0) if short else Limits(20.0)
 
     def report(row: Row) -> None:
         seconds = "never" if row.seconds is None else f"{row.seconds:.1f} s"

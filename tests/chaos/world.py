@@ -54,10 +54,11 @@ _GRACE: Final = 10.0
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that a function waits for what it asks."""
+    """Seconds that a function waits for what it asks, and leaves a registry alone that did not answer."""
 
     timeout: float
     registry_timeout: float = 2.0
+    registry_cool_down: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,7 @@ class World:
         changes = {
             "INFRAFORGE_TIMEOUT": str(self.limits.timeout),
             "INFRAFORGE_REGISTRY_TIMEOUT": str(self.limits.registry_timeout),
+            "INFRAFORGE_REGISTRY_COOL_DOWN": str(self.limits.registry_cool_down),
             "INFRAFORGE_CACHE_DIR": str(self.cache(name)),
             "INFRAFORGE_CLUSTER_TYPES": json.dumps([*SERVED, SPARE]),
             "INFRAFORGE_CHAOS_TRAP": str(self.traps),

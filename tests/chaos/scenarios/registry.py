@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from shared.oci.wire import COOL_DOWN
 from tests.chaos import faults
 from tests.chaos.cluster import Document
 from tests.chaos.proxy import Exchange, Rule
@@ -54,9 +53,10 @@ def slow(stage: Stage) -> None:
             _left_alone(stage)
 
 
-def _left_alone(stage: Stage, seconds: float = COOL_DOWN) -> None:
+def _left_alone(stage: Stage, seconds: float | None = None) -> None:
     """A function asks nothing of a host for a while that did not answer, or told it to wait: a part of the outage."""
-    stage.holding("the functions to ask the registry again", seconds + 0.5)
+    wait = stage.world.limits.registry_cool_down if seconds is None else seconds
+    stage.holding("the functions to ask the registry again", wait + 0.5)
 
 
 def limited(stage: Stage) -> None:
