@@ -18,6 +18,8 @@ class FakeKube(Kube):
         self.status_writes: list[Document] = []
         self.events: list[Document] = []
         self.reads = 0
+        self.lists = 0
+        self._births: dict[tuple[str, str, str], int] = {}
         self._kinds_missing = kinds_missing
         self._versions = itertools.count(1)
 
@@ -30,7 +32,7 @@ class FakeKube(Kube):
         key = (resource.plural, metadata.get("namespace", ""), metadata["name"])
         old = self.objects.get(key)
         same = old is not None and old.get("spec") == fresh.get("spec")
-        metadata["uid"] = old["metadata"]["uid"] if old else f"uid-{metadata['name']}"
+        metadata["uid"] = old["metadata"]["uid"] if old else self._new_uid(key)
         metadata["creationTimestamp"] = old["metadata"]["creationTimestamp"] if old else created
         metadata["generation"] = (old["metadata"]["generation"] + (not same)) if old else 1
         metadata["resourceVersion"] = str(next(self._versions))
@@ -40,6 +42,12 @@ class FakeKube(Kube):
             metadata.setdefault("finalizers", old["metadata"]["finalizers"])
         self.objects[key] = fresh
         return fresh
+
+    def _new_uid(self, key: tuple[str, str, str]) -> str:
+        """What is created again under an old name is another object."""
+        self._births[key] = self._births.get(key, 0) + 1
+        again = f"-{self._births[key]}" if self._births[key] > 1 else ""
+        return f"uid-{key[2]}{again}"
 
     def remove(self, resource: Resource, namespace: str, name: str) -> None:
         """What `kubectl delete` would: with finalizers the object stays, marked."""
@@ -65,6 +73,7 @@ class FakeKube(Kube):
         labels: Mapping[str, str] | None = None,
     ) -> Iterator[Document]:
         """Fields are not looked at, as by a server that does not know them."""
+        self.lists += 1
         for (plural, where, _), document in sorted(self.objects.items()):
             theirs = document["metadata"].get("labels") or {}
             if plural == resource.plural and namespace in (None, where) and (labels or {}).items() <= theirs.items():

@@ -1,8 +1,6 @@
-"""The way of a claim through any function: races, last attempts, statuses, resyncs, and what nobody needs told."""
+"""The way of a claim through any function: races, last attempts, statuses, and what nobody needs told."""
 
 import copy
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,85 +17,13 @@ from shared.errors import (
     NotBootstrapped,
     PermanentError,
     PushRejected,
-    TransientError,
 )
-from shared.events import BOOTSTRAPPED, PING, ClaimRef, Event
+from shared.events import ClaimRef, Event
 from shared.kinds import PLATFORM
-from shared.reconciler import ATTEMPTS, Reconciler
-from shared.telemetry import Metrics
-from shared.web import Reply
+from shared.reconciler import ATTEMPTS
+from shared.steps import READ, RECORD, TELL
 from tests.fakes import FakeKube
-
-NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-REPLY: Reply = ({"ce-type": "t"}, b"")
-Converge = Callable[[Attempt[PlatformClaim]], None]
-
-
-def document(name: str = "p", namespace: str = "dev", **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "platform.infraforge.io/v1alpha1",
-        "kind": "PlatformClaim",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"clusterType": "nonprod", "environment": "dev", "services": []} | spec,
-    }
-
-
-def ready(attempt: Attempt[PlatformClaim]) -> None:
-    """A function that finds everything in order."""
-    attempt.report.mark(VALID, "True", "Valid", "v")
-    attempt.report.mark(COMMITTED, "True", "Committed", "c")
-    attempt.report.ready("Committed", "all")
-
-
-class Failing:
-    """A function that fails so often, and is then ready."""
-
-    def __init__(self, *errors: Exception) -> None:
-        self.errors = list(errors)
-        self.calls = 0
-
-    def __call__(self, attempt: Attempt[PlatformClaim]) -> None:
-        self.calls += 1
-        if self.errors:
-            raise self.errors.pop(0)
-        ready(attempt)
-
-
-class Bench:
-    """A reconciler of PlatformClaims around a fake API server."""
-
-    def __init__(self, converge: Converge = ready, kube: FakeKube | None = None) -> None:
-        self.kube = kube or FakeKube()
-        self.pauses: list[float] = []
-        self.metrics = Metrics()
-        self.reconciler: Reconciler[PlatformClaim] = Reconciler(
-            PLATFORM,
-            self.kube,
-            converge,
-            metrics=self.metrics,
-            announce=lambda _: REPLY,
-            pause=self.pauses.append,
-            now=lambda: NOW,
-        )
-
-    def put(self, claim: dict[str, Any]) -> None:
-        self.kube.put(PLATFORM.resource, claim)
-
-    def react(self, name: str = "p", kind: str = "PlatformClaim") -> Reply | None:
-        ref = ClaimRef(kind, "dev", name)
-        return self.reconciler.react(Event("e", "dev.knative.apiserver.resource.update", ref))
-
-    def status(self, name: str = "p") -> dict[str, Any]:
-        live = self.kube.get(PLATFORM.resource, "dev", name)
-        assert live is not None
-        found: dict[str, Any] = live.get("status", {})
-        return found
-
-    def condition(self, kind: str, name: str = "p") -> tuple[str, str, str] | None:
-        for one in self.status(name).get("conditions", []):
-            if one["type"] == kind:
-                return one["status"], one["reason"], one["message"]
-        return None
+from tests.shared.bench import REPLY, Bench, Failing, document, ready
 
 
 def test_a_claim_converges() -> None:
@@ -109,13 +35,16 @@ def test_a_claim_converges() -> None:
     assert bench.status()["observedGeneration"] == 1
     assert {one["lastTransitionTime"] for one in bench.status()["conditions"]} == {"2026-11-23T12:00:00Z"}
     assert bench.metrics.status_writes._value.get() == 1
+    assert bench.steps == [READ, RECORD, TELL]
 
 
 def test_an_unchanged_status_is_not_written() -> None:
     bench = Bench()
     bench.put(document())
     bench.react()
-    bench.react()
+    bench.restart()
+    assert bench.react() == REPLY, "it was looked at again"
+    assert bench.handler.converged == ["p", "p"]
     assert len(bench.kube.status_writes) == 1
     assert len(bench.kube.events) == 1
 
@@ -183,10 +112,9 @@ def test_a_claim_that_cannot_be_read_is_invalid() -> None:
     assert failing.calls == 0
 
 
-@pytest.mark.parametrize("error", [KubeConflict("c"), PushRejected("p")])
-def test_a_lost_race_starts_over(error: TransientError) -> None:
+def test_a_lost_race_starts_over() -> None:
     """With the claim read anew, after a pause that grows and differs from function to function."""
-    failing = Failing(error, error)
+    failing = Failing(KubeConflict("c"), KubeConflict("c"))
     bench = Bench(failing)
     bench.put(document())
     assert bench.react() == REPLY
@@ -199,14 +127,25 @@ def test_a_lost_race_starts_over(error: TransientError) -> None:
 
 def test_a_race_that_is_lost_every_time_is_recorded() -> None:
     """The last attempt says so in the status, and asks the Broker to come back."""
-    failing = Failing(*(PushRejected("somebody was faster") for _ in range(ATTEMPTS)))
+    failing = Failing(*(KubeConflict("somebody was faster") for _ in range(ATTEMPTS)))
+    bench = Bench(failing)
+    bench.put(document())
+    with pytest.raises(KubeConflict):
+        bench.react()
+    assert failing.calls == ATTEMPTS
+    assert len(bench.kube.status_writes) == 1
+    assert bench.condition("Ready") == ("False", "KubeConflict", "somebody was faster")
+    assert bench.condition("Reconciling") == ("True", "KubeConflict", "somebody was faster")
+
+
+def test_a_push_that_the_writer_gave_up_is_not_begun_again_here() -> None:
+    """The writer has tried often enough, for everybody in the batch: now it is the Broker's turn."""
+    failing = Failing(PushRejected("somebody was faster"))
     bench = Bench(failing)
     bench.put(document())
     with pytest.raises(PushRejected):
         bench.react()
-    assert failing.calls == ATTEMPTS
-    assert len(bench.kube.status_writes) == 1
-    assert bench.condition("Ready") == ("False", "PushRejected", "somebody was faster")
+    assert failing.calls == 1
     assert bench.condition("Reconciling") == ("True", "PushRejected", "somebody was faster")
 
 
@@ -325,55 +264,6 @@ def test_a_status_that_nobody_can_read_is_written_anew() -> None:
     assert "services" not in bench.status() or bench.status()["services"] == []
 
 
-@pytest.mark.parametrize("wake_up", [PING, BOOTSTRAPPED])
-def test_a_wake_up_converges_every_claim(wake_up: str) -> None:
-    bench = Bench()
-    for name in ("a", "b", "c"):
-        bench.put(document(name))
-    assert bench.reconciler.react(Event("e", wake_up, None)) == REPLY
-    assert [bench.condition("Ready", name) for name in ("a", "b", "c")] == [("True", "Committed", "all")] * 3
-
-
-RESYNCS = [
-    (GiteaUnavailable("down"), GiteaUnavailable, "another try can succeed"),
-    (ZeroDivisionError("ours"), ZeroDivisionError, "a fault of ours in one claim must not starve the rest"),
-    (InvalidClaim("bad"), None, "a permanent fault is in the claim's own status"),
-]
-
-
-@pytest.mark.parametrize(("error", "raised", "why"), RESYNCS, ids=[type(case[0]).__name__ for case in RESYNCS])
-def test_a_resync_goes_on_after_a_failure(error: Exception, raised: type[Exception] | None, why: str) -> None:
-    """And raises when all have had their turn."""
-
-    def converge(attempt: Attempt[PlatformClaim]) -> None:
-        if attempt.claim.metadata.name == "a":
-            raise error
-        ready(attempt)
-
-    bench = Bench(converge)
-    for name in ("a", "b", "c"):
-        bench.put(document(name))
-    if raised is None:
-        bench.reconciler.react(Event("e", PING, None))
-    else:
-        with pytest.raises(raised):
-            bench.reconciler.react(Event("e", PING, None))
-    assert [bench.condition("Ready", name) for name in ("b", "c")] == [("True", "Committed", "all")] * 2, why
-
-
-def test_a_resync_tells_of_a_fault_of_ours_first() -> None:
-    """A 503 would hide it: what is down comes and goes, a fault stays."""
-
-    def converge(attempt: Attempt[PlatformClaim]) -> None:
-        raise GiteaUnavailable("down") if attempt.claim.metadata.name != "b" else ZeroDivisionError("ours")
-
-    bench = Bench(converge)
-    for name in ("a", "b", "c"):
-        bench.put(document(name))
-    with pytest.raises(ZeroDivisionError):
-        bench.reconciler.react(Event("e", PING, None))
-
-
 def test_events_tell_what_changes_for_a_reader() -> None:
     """Readiness, its reason, or the commit; a message alone is no news."""
     outcomes = iter([("A", "1"), ("A", "2"), ("B", "3")])
@@ -386,6 +276,7 @@ def test_events_tell_what_changes_for_a_reader() -> None:
     bench.put(document())
     for _ in range(3):
         bench.react()
+        bench.restart()
     told = [(event["type"], event["reason"], event["message"]) for event in bench.kube.events]
     assert told == [("Warning", "A", "1"), ("Warning", "B", "3")]
     assert len(bench.kube.status_writes) == 3
