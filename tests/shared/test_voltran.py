@@ -1,43 +1,80 @@
 """One commit for a change, none for no change, and a status that names the right commit either way."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
 
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim, ServiceRow
-from shared.git import Edits, Transaction, parse
+from shared.drift import Drift
+from shared.events import ClaimRef, Delivery, Version
+from shared.git import Edits, Record, Repository, RepositoryMissing, Transaction, compose, parse
 from shared.gitea import Gitea
 from shared.history import PastCommit
 from shared.kinds import PLATFORM
+from shared.kube.recorder import Recorder
+from shared.memory import Memory, Settled
 from shared.telemetry import Metrics
-from shared.voltran import Change, Voltran, Written, others
+from shared.voltran import Change, Plan, Voltran, Written, others
+from tests.fakes import FakeKube
 
 A, B = "environments/nonprod/dev/platform/a", "environments/nonprod/dev/platform/b"
 SET = "appsets/nonprod/platform/dev-platform-appset.yaml"
-CHANGE = Change(folders={A: {"values.yaml": b"a"}, B: {"values.yaml": b"b"}}, files={SET: b"set"}, scope=(A, SET))
+CHANGE = Change(folders={A: {"values.yaml": b"a"}, B: {"values.yaml": b"b"}}, files={SET: b"set"})
+SCOPE = ("environments/nonprod/dev/platform", SET)
+REF = ClaimRef("PlatformClaim", "dev", "p")
 
 
 class FakeGit:
-    """A transaction that finds so much changed."""
+    """A repository that finds so much changed, and the one transaction on it."""
 
-    def __init__(self, touched: Iterable[str] = (), names: tuple[str, ...] = ()) -> None:
-        self.touched = frozenset(touched)
+    def __init__(self, differing: Iterable[str] = (), names: tuple[str, ...] = (), head: str | None = "head-1") -> None:
+        self.differing = frozenset(differing)
+        self.head = self.tip = head
+        self.is_missing = False
+        self.since: list[str | None] = []
         self._names = names
         self.log: list[str] = []
         self.message = ""
 
+    @contextmanager
+    def transaction(self) -> Iterator["FakeGit"]:
+        if self.is_missing:
+            raise RepositoryMissing("no such repository")
+        self.tip = self.head
+        yield self
+
+    @property
+    def is_prepared(self) -> bool:
+        return self.tip != self.head
+
+    def look_ahead(self, _: Sequence[str]) -> None:
+        return
+
+    def mark(self) -> str | None:
+        return self.tip
+
+    def rollback(self, mark: str | None) -> None:
+        self.tip = mark
+
     def changed(self, _: Edits) -> frozenset[str]:
-        return self.touched
+        return self.differing
 
     def commit(self, _: Edits, message: str) -> str:
         self.log.append("commit")
         self.message = message
+        self.tip = "new-sha"
         return "new-sha"
 
     def push(self) -> None:
         self.log.append("push")
+        self.head = self.tip
+
+    def touched(self, since: str | None) -> frozenset[str] | None:
+        self.since.append(since)
+        return None if since is None else self.differing
 
     def names(self, _: str) -> tuple[str, ...]:
         return self._names
@@ -61,7 +98,7 @@ def transaction(git: FakeGit) -> Transaction:
 
 def attempt(**status: Any) -> Attempt[PlatformClaim]:
     """An attempt at a claim that was read."""
-    metadata = {"name": "p", "namespace": "dev", "uid": "u-1", "generation": 4}
+    metadata = {"name": "p", "namespace": "dev", "uid": "u-1", "generation": 4, "resourceVersion": "7"}
     document = {
         "apiVersion": "platform.infraforge.io/v1alpha1",
         "kind": "PlatformClaim",
@@ -69,32 +106,51 @@ def attempt(**status: Any) -> Attempt[PlatformClaim]:
         "spec": {"clusterType": "nonprod", "environment": "dev", "services": []},
         "status": status,
     }
-    made: Attempt[PlatformClaim] = Attempt(lambda: document, PLATFORM, "event-7")
-    made.reread()
+    kube = FakeKube()
+    made = Attempt(PLATFORM, kube, REF, "event-7", recorder=Recorder(kube, "PlatformClaim"), now="2026-11-23T12:00:00Z")
+    made.take(document)
     return made
 
 
-def voltran(gitea: FakeGitea | None = None, metrics: Metrics | None = None) -> Voltran:
-    def nowhere(_: str) -> Any:
-        raise AssertionError("a transaction is passed in")
+def voltran(
+    git: FakeGit | None = None,
+    gitea: FakeGitea | None = None,
+    metrics: Metrics | None = None,
+    memory: Memory | None = None,
+) -> Voltran:
+    repository = cast("Repository", git or FakeGit())
+    return Voltran(
+        lambda _: repository,
+        cast("Gitea", gitea or FakeGitea()),
+        gitea_url="http://gitea",
+        metrics=metrics or Metrics(),
+        memory=memory or Memory(),
+        pause=lambda _: None,
+        together=1,
+    )
 
-    known = cast("Gitea", gitea or FakeGitea())
-    return Voltran(nowhere, known, gitea_url="http://gitea", metrics=metrics or Metrics())
+
+def planned(change: Change = CHANGE, spec: dict[str, Any] | None = None) -> Callable[[Transaction], Plan]:
+    return lambda _: Plan("dev", change, spec if spec is not None else {"services": []})
+
+
+def write(git: FakeGit, change: Change = CHANGE, **status: Any) -> Written:
+    return voltran(git).write("o", attempt(**status), planned(change), SCOPE)
 
 
 def test_no_difference_is_no_commit_and_no_push() -> None:
     git, metrics = FakeGit(), Metrics()
-    written = voltran(metrics=metrics).write(transaction(git), attempt(), "dev", CHANGE)
+    written = voltran(git, metrics=metrics).write("o", attempt(), planned(), SCOPE)
     assert written == Written(CHANGE, None, frozenset())
     assert git.log == []
     assert metrics.registry.get_sample_value("infraforge_commits_total") == 0
 
 
 def test_a_difference_is_one_commit_with_the_claim_in_it() -> None:
-    """Its message is read back by the same code that history will use."""
+    """Its message is read back by the same code that history will use; the spec is the plan's, fit to be read."""
     git, metrics = FakeGit([A, SET]), Metrics()
-    written = voltran(metrics=metrics).write(transaction(git), attempt(), "dev", CHANGE)
-    assert (written.commit, written.touched) == ("new-sha", frozenset({A, SET}))
+    written = voltran(git, metrics=metrics).write("o", attempt(), planned(spec={"shown": True}), SCOPE)
+    assert (written.commit, written.touched, written.drift) == ("new-sha", frozenset({A, SET}), None)
     assert git.log == ["commit", "push"]
     record = parse(git.message)
     assert record is not None
@@ -105,7 +161,7 @@ def test_a_difference_is_one_commit_with_the_claim_in_it() -> None:
         "p",
     )
     assert (record.uid, record.generation, record.event_id) == ("u-1", 4, "event-7")
-    assert record.spec == {"clusterType": "nonprod", "environment": "dev", "services": []}
+    assert record.spec == {"shown": True}
     assert metrics.registry.get_sample_value("infraforge_commits_total") == 1
 
 
@@ -120,8 +176,7 @@ SUBJECTS = [
 @pytest.mark.parametrize(("touched", "subject", "why"), SUBJECTS, ids=[case[2] for case in SUBJECTS])
 def test_subjects(touched: list[str], subject: str, why: str) -> None:
     git = FakeGit(touched)
-    change = Change(folders=CHANGE.folders, files=CHANGE.files, removed=(GONE,))
-    voltran().write(transaction(git), attempt(), "dev", change)
+    write(git, Change(folders=CHANGE.folders, files=CHANGE.files, removed=(GONE,)))
     assert git.message.partition("\n")[0] == subject, why
 
 
@@ -131,7 +186,7 @@ def test_edits_are_what_a_transaction_takes() -> None:
 
 
 def test_a_checksum_is_of_what_shall_be_there() -> None:
-    """Removals and the scope are not part of it; one file in a folder is the same as the file itself."""
+    """Removals are not part of it; one file in a folder is the same as the file itself."""
     same = Change(folders={}, files={f"{A}/values.yaml": b"a", f"{B}/values.yaml": b"b", SET: b"set"}, removed=(GONE,))
     assert same.checksum == CHANGE.checksum
     assert Change(folders=CHANGE.folders, files={SET: b"other"}).checksum != CHANGE.checksum
@@ -140,37 +195,210 @@ def test_a_checksum_is_of_what_shall_be_there() -> None:
 def test_a_row_names_the_commit_that_changed_its_files() -> None:
     """The new one where it changed them, the remembered one where it did not, and Gitea's where nobody remembers."""
     gitea = FakeGitea(b=PastCommit("past", "2026-01-01T00:00:00+00:00"))
-    store = voltran(gitea)
+    store = voltran(gitea=gitea)
     written = Written(CHANGE, "new-sha", frozenset({A}))
-    row = store.row("o", written, A, None)
+    row = store.row("o", written, attempt(), A, None)
     assert row == {"path": A, "checksum": row["checksum"], "commit": "new-sha"}
-    other = store.row("o", written, B, None)
+    other = store.row("o", written, attempt(), B, None)
     assert other["commit"] == "past"
     assert gitea.asked == [("o", "voltran", B)]
     recorded = ServiceRow(name="b", checksum=other["checksum"], commit="before")
-    assert store.row("o", written, B, recorded)["commit"] == "before"
+    fresh = attempt(observedGeneration=3)
+    assert store.row("o", written, fresh, B, recorded)["commit"] == "before"
     assert len(gitea.asked) == 1, "what is remembered is not asked for"
     stale = ServiceRow(name="b", checksum="of other files", commit="before")
-    assert store.row("o", written, B, stale)["commit"] == "past"
+    assert store.row("o", written, fresh, B, stale)["commit"] == "past"
+    behind = attempt(observedGeneration=2)
+    assert store.row("o", written, behind, B, recorded)["commit"] == "past", "a generation between has left no status"
 
 
 def test_the_claims_commit_and_its_address() -> None:
-    gitea = FakeGitea(**{"dev-platform-appset.yaml": PastCommit("set", "2"), "a": PastCommit("folder", "1")})
-    store = voltran(gitea)
-    new = store.commit("o", Written(CHANGE, "new-sha", frozenset({A})), attempt())
+    gitea = FakeGitea(**{"dev-platform-appset.yaml": PastCommit("set", "2"), "platform": PastCommit("folder", "1")})
+    store = voltran(gitea=gitea)
+    new = store.commit("o", Written(CHANGE, "new-sha", frozenset({A})), attempt(), SCOPE)
     assert new is not None
     assert (new.sha, new.url) == ("new-sha", "http://gitea/o/voltran/commit/new-sha")
-    remembered = attempt(checksum=CHANGE.checksum, commit={"sha": "before"})
-    found = store.commit("o", Written(CHANGE), remembered)
+    remembered = attempt(checksum=CHANGE.checksum, commit={"sha": "before"}, observedGeneration=3)
+    found = store.commit("o", Written(CHANGE), remembered, SCOPE)
     assert found is not None
     assert found.sha == "before"
     assert not gitea.asked
-    lost = store.commit("o", Written(CHANGE), attempt())
+    lost = store.commit("o", Written(CHANGE), attempt(), SCOPE)
     assert lost is not None
     assert lost.sha == "set", "the latest of the scope's paths"
-    assert voltran().commit("o", Written(CHANGE), attempt()) is None
+    assert voltran().commit("o", Written(CHANGE), attempt(), SCOPE) is None
 
 
 def test_others_are_the_folders_that_nobody_stands_for() -> None:
     git = FakeGit(names=(".gitkeep", "a", "b", "namespaces"))
-    assert others(transaction(git), "f", {"a", "namespaces"}) == ("f/b",)
+    assert others(transaction(git), "f", {"a", "namespaces"}) == ("b",)
+
+
+EVE = PastCommit("e" * 40, "2026-11-01T00:00:00+00:00", "Eve <eve@x>")
+STRAY = "environments/nonprod/dev/platform/stray"
+STRAYED = Change(folders=CHANGE.folders, files=CHANGE.files, strays=(STRAY,))
+OURS = {"checksum": CHANGE.checksum, "observedGeneration": 3}
+DRIFTS = [
+    (CHANGE, [A], OURS, [A], "dev: restore a", "what the claim says to have written was changed"),
+    (STRAYED, [STRAY], OURS, [STRAY], "dev: remove stray", "something was put beside it"),
+    (STRAYED, [A, STRAY], OURS, [A, STRAY], "dev: restore a; remove stray", "both"),
+    (STRAYED, [A, STRAY], {"checksum": "other"}, [STRAY], "dev: write a; remove stray", "an edit, and a stray"),
+    (CHANGE, [A], {"checksum": "other"}, None, "dev: write a", "the claim wants something else than before"),
+    (STRAYED, [A, STRAY], {}, None, "dev: write a; remove stray", "a claim that wrote nothing yet adopts or clears"),
+    (CHANGE, [], OURS, None, None, "nothing differs"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "differing", "status", "paths", "subject", "why"), DRIFTS, ids=[case[5] for case in DRIFTS]
+)
+def test_drift(
+    change: Change,
+    differing: list[str],
+    status: dict[str, Any],
+    paths: list[str] | None,
+    subject: str | None,
+    why: str,
+) -> None:
+    """It is told in the commit and noted for the history, with the restoring commit."""
+    git, gitea = FakeGit(differing), FakeGitea(a=EVE, stray=EVE)
+    one = attempt(**status)
+    written = voltran(git, gitea).write("o", one, planned(change), SCOPE)
+    assert written.drift == (None if paths is None else Drift(paths, [EVE])), why
+    assert git.message.partition("\n")[0] == (subject or "")
+    if paths is None:
+        assert not one.notes
+        assert "Drift" not in git.message
+    else:
+        assert f"Drift: {', '.join(paths)}: changed by eeeeeeeeeeee (Eve <eve@x>)" in git.message
+        assert [(entry.commit, entry.restored) for entry in one.notes] == [(EVE.sha, "new-sha")]
+
+
+def test_our_own_later_generation_is_no_drift() -> None:
+    """Its commit was pushed, its status was not written, and then the claim was edited back."""
+    later = PastCommit("f" * 40, "2026-11-01T00:00:00+00:00", "InfraForge <i@x>", str(REF), 4)
+    git, one = FakeGit([A]), attempt(**OURS)
+    written = voltran(git, FakeGitea(a=later)).write("o", one, planned(), SCOPE)
+    assert written.drift is None
+    assert not one.notes
+    assert git.message.startswith("dev: write a\n")
+
+
+def settled(memory: Memory) -> bool:
+    return memory.is_settled(REF, Version("u", "7"), "inputs")
+
+
+def knowing() -> Memory:
+    """A memory of one settled claim."""
+    memory = Memory()
+    memory.remember(REF, Version("u", "7"), Settled("inputs", SCOPE), epoch=0)
+    return memory
+
+
+def test_a_survey_has_those_looked_at_whose_files_were_touched() -> None:
+    """The first knows nothing; later ones ask what differs since, and only when the head has moved."""
+    git, memory = FakeGit(), Memory()
+    store = voltran(git, memory=memory)
+    store.survey("o")
+    memory.remember(REF, Version("u", "7"), Settled("inputs", SCOPE), epoch=memory.epoch)
+    store.survey("o")
+    assert git.since == [None]
+    assert settled(memory)
+    git.head, git.differing = "head-2", frozenset({"README.md"})
+    store.survey("o")
+    assert settled(memory), "somebody pushed something else"
+    git.head, git.differing = "head-3", frozenset({f"{A}/values.yaml"})
+    store.survey("o")
+    assert not settled(memory)
+    assert git.since == [None, "head-1", "head-2"]
+
+
+def missing(git: FakeGit) -> None:
+    git.is_missing = True
+
+
+def without_branch(git: FakeGit) -> None:
+    git.head, git.differing = None, frozenset({"appsets", "environments"})
+
+
+LOST = [(missing, "the repository was deleted"), (without_branch, "the branch was deleted")]
+
+
+@pytest.mark.parametrize(("lose", "why"), LOST, ids=[case[1] for case in LOST])
+def test_a_survey_of_what_is_lost_has_everything_looked_at(lose: Callable[[FakeGit], None], why: str) -> None:
+    git, memory = FakeGit(), Memory()
+    store = voltran(git, memory=memory)
+    store.survey("o")
+    memory.remember(REF, Version("u", "7"), Settled("inputs", SCOPE), epoch=memory.epoch)
+    lose(git)
+    store.survey("o")
+    assert not settled(memory), why
+
+
+def test_our_own_push_is_no_news_to_a_survey() -> None:
+    """The head that we pushed onto was the one we knew: nothing else can have changed."""
+    git, memory = FakeGit([A]), knowing()
+    store = voltran(git, memory=memory)
+    store.write("o", attempt(), planned(), SCOPE)
+    store.survey("o")
+    assert git.since == []
+    assert settled(memory)
+
+
+def test_a_push_onto_a_strangers_head_leaves_the_stranger_to_the_survey() -> None:
+    git, memory = FakeGit(), Memory()
+    store = voltran(git, memory=memory)
+    store.survey("o")
+    memory.remember(REF, Version("u", "7"), Settled("inputs", SCOPE), epoch=memory.epoch)
+    git.head, git.differing = "a-strangers", frozenset({B})
+    store.write("o", attempt(), planned(), SCOPE)
+    store.survey("o")
+    assert git.since == [None, "head-1"]
+    assert not settled(memory)
+
+
+def claims_commit(name: str = "p") -> str:
+    return compose(Record("dev: write a", "PlatformClaim", "dev", name, "u", 1, "e", {}))
+
+
+PUSH = Delivery("o/voltran", ref="refs/heads/main", before="b" * 40, after="a" * 40, messages=("Fix it",), total=1)
+ZERO = "0" * 40
+
+
+def push(**changes: Any) -> Delivery:
+    fields = {name: getattr(PUSH, name) for name in ("repository", "ref", "before", "after", "messages", "total")}
+    return Delivery(**(fields | changes))
+
+
+NEWS = [
+    (PUSH, True, "a stranger's push"),
+    (push(repository="O/Voltran"), True, "Gitea knows no case"),
+    (push(repository="o/charts"), False, "another repository of ours"),
+    (push(repository="p/voltran"), False, "another organization's"),
+    (push(repository=""), False, "no repository at all"),
+    (push(ref="refs/heads/feature"), False, "another branch"),
+    (push(ref="refs/tags/main"), False, "a tag of the branch's name"),
+    (Delivery("o/voltran", ref="main"), True, "the branch was deleted, as Gitea's own event tells it"),
+    (push(after=ZERO, messages=(), total=0), True, "the branch was deleted, as the push tells it"),
+    (push(messages=(), total=0), True, "a force-push back: no commit is new"),
+    (Delivery("o/voltran", "deleted"), True, "the repository was deleted"),
+    (Delivery("o/voltran", "created"), False, "the repository was created: by us, or who looks will see"),
+    (push(messages=(claims_commit(), claims_commit("q")), total=2), False, "other processes' commits of claims"),
+    (push(messages=(claims_commit(), "Fix it"), total=2), True, "a stranger's among them"),
+    (push(messages=(claims_commit(),) * 5, total=6), True, "one that Gitea has cut off"),
+    (push(messages=("Fix it\n\nClaim: PlatformClaim/dev/p\n",), total=1), True, "a stranger's that looks a little so"),
+]
+
+
+@pytest.mark.parametrize(("delivery", "expected", "why"), NEWS, ids=[case[2] for case in NEWS])
+def test_news(delivery: Delivery, expected: bool, why: str) -> None:
+    assert voltran().is_news("o", delivery) is expected, why
+
+
+def test_our_own_push_is_no_news() -> None:
+    """However Gitea describes it, and before its answer to the push as well."""
+    git = FakeGit([A])
+    store = voltran(git)
+    store.write("o", attempt(), planned(), SCOPE)
+    assert not store.is_news("o", push(before="head-1", after="new-sha", messages=("cut",), total=99))
+    assert store.is_news("o", push(before="other", after="new-sha")), "somebody forced the branch to where we were"
