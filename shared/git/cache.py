@@ -2,7 +2,8 @@
 
 It holds the newest commit and the folders down to environments (`--depth=1 --filter=tree:4`: a few hundred small
 objects however many applications there are). Whatever else is asked for is fetched by name. Git is told about the
-filter for fetches only: to a push this is a plain shallow repository, so it never goes looking for what is missing.
+filter for fetches only: to everything else this is a plain shallow repository, so it never goes looking for what is
+missing.
 """
 
 import os
@@ -125,18 +126,6 @@ class Cache:
         for sha, stored in objects.items():
             if not database.has_object(bytes.fromhex(sha)):
                 database.store(IStream(stored.kind, len(stored.data), BytesIO(stored.data)))
-
-    def push(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
-        """Move references (full name → expected, new) all or none, each from exactly what is expected.
-
-        The lease makes it a compare-and-swap: without it Git would also move a branch that somebody set back to an
-        ancestor, or make a deleted one again. Nothing is ever forced, since the new commit's ancestor is the old one.
-        """
-        leases = [f"--force-with-lease={name}:{expected or ''}" for name, (expected, _) in updates.items()]
-        several = ["--atomic"] if len(updates) > 1 else []
-        moves = [f"{new}:{name}" for name, (_, new) in updates.items()]
-        # Thin packs would look for the old versions of files, which are not here.
-        self._command.run(["push", "--no-thin", "--no-verify", *several, *leases, "origin", *moves], self._directory)
 
     def record(self, head: str) -> None:
         """Remember that the remote's branch is at `head`, which is here: the next fetch starts from it."""

@@ -45,6 +45,27 @@ def segments(path: str) -> tuple[str, ...]:
     return parts
 
 
+def any_segments(path: str) -> tuple[str, ...]:
+    """The names of a path to look at or to remove: whatever a stranger has put there.
+
+    Raises ValueError only for an empty name, which Git has not.
+    """
+    parts = tuple(path.split("/"))
+    if not all(parts):
+        raise ValueError(f"the path {path[:300]!r} is empty, absolute, or has an empty segment")
+    return parts
+
+
+def to_bytes(name: str) -> bytes:
+    """A name as Git has it."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def to_text(name: bytes) -> str:
+    """A name of Git's; a byte that is not of UTF-8 becomes half a surrogate pair, which `to_bytes` turns back."""
+    return name.decode("utf-8", "surrogateescape")
+
+
 def _fault(name: str) -> str | None:
     if not name:
         return "it is empty, absolute, or has an empty segment"
@@ -62,10 +83,13 @@ def _fault(name: str) -> str | None:
 
 
 def plan(edits: Edits) -> Plan:
-    """Arrange `edits` as a tree. Raises ValueError for a bad path and for two edits that touch the same path."""
+    """Arrange `edits` as a tree. Raises ValueError for a bad path and for two edits that touch the same path.
+
+    What may not be written may still be removed.
+    """
     root: Plan = {}
     for path, content in edits.items():
-        *parents, name = segments(path)
+        *parents, name = any_segments(path) if content is None else segments(path)
         folder = root
         for parent in parents:
             below = folder.setdefault(parent, {})

@@ -47,6 +47,8 @@ _LOST_RACE = (
     "already exists",
     "incorrect old value",
     "remote ref updated",
+    "atomic transaction failed",
+    "missing necessary objects",  # the head was rewritten, and what it held is gone
 )
 _REFUSED = ("hook declined", "denied", "denying", "prohibited", "protected", "not allowed")
 _OWN_DISK = (
@@ -101,6 +103,8 @@ def classify(stderr: str, url: str) -> InfraForgeError | None:
 
 def refused(status: int, url: str, page: str) -> InfraForgeError:
     """The error for an HTTP answer with this status and page, as if Git had asked and told of it."""
+    if "Push to create is not enabled" in page:
+        return _missing(repository_name(url))
     said = "".join(f"remote: {line}\n" for line in page[: 4 * MAX_TEXT].splitlines())
     return _by_status(status, repository_name(url), _said(said))
 

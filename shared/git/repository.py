@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from .cache import Cache
 from .command import Command
-from .listing import Listing
+from .connection import Connection
 from .lock import Lock
 from .objects import Author
 from .transaction import Transaction
@@ -57,7 +57,7 @@ class Repository:
     ) -> None:
         directory = directory.absolute()
         self._lock = Lock(directory.with_name(f"{directory.name}.lock"), timeout)
-        self._listing = Listing(remote.url, token, timeout)
+        self._connection = Connection(remote.url, token, timeout)
         self._cache = Cache(directory, remote.url, remote.branch, Command(remote.url, token, timeout))
         self._reference = f"refs/heads/{remote.branch}"
         self._author = author
@@ -72,8 +72,10 @@ class Repository:
         """
         with self._lock.held():
             try:
-                references = self._listing.references()
+                references = self._connection.references()
                 self._cache.prepare(references.get(self._reference))
-                yield Transaction(self._cache, self._reference, references, self._author, self._clock)
+                yield Transaction(
+                    self._connection, self._cache, self._reference, references, author=self._author, clock=self._clock
+                )
             finally:
                 self._cache.close()

@@ -58,9 +58,12 @@ class Store:
     def add(self, kind: Kind, data: bytes) -> str:
         """Keep an object in memory until the push."""
         sha = name_of(kind, data)
-        if sha not in self.read_before:
-            self.new[sha] = Stored(kind, data)
+        self.new[sha] = Stored(kind, data)
         return sha
+
+    def at_hand(self, sha: str) -> Stored | None:
+        """An object that can be had without a request."""
+        return self.new.get(sha) or self.read_before.get(sha) or self._cache.read(sha)
 
     def mark(self) -> int:
         """Where `new` stands now."""

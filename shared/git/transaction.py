@@ -4,16 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from shared.errors import PushRejected, TransientError
 
 from .cache import Cache
 from .comparison import compare
+from .connection import Connection
 from .history import Commit
-from .objects import Author, Entry, decode_tree, encode_commit, tree_of_commit
-from .paths import Edits, plan, segments
+from .objects import Author, Entry, Stored, decode_tree, encode_commit, tree_of_commit
+from .paths import Edits, any_segments, plan, segments, to_bytes, to_text
 from .store import Store
-from .trees import apply, differing, read_paths
+from .trees import additions, apply, differing, read_paths
 
 MAX_TOUCHED = 20_000
 """Paths that `touched` tells of at most."""
@@ -42,12 +44,15 @@ class Transaction:
 
     def __init__(
         self,
+        connection: Connection,
         cache: Cache,
         reference: str,
         references: Mapping[str, str],
+        *,
         author: Author,
         clock: Callable[[], datetime],
     ) -> None:
+        self._connection = connection
         self._reference = reference
         self._references = dict(references)
         self._new_tags: dict[str, str] = {}
@@ -84,14 +89,15 @@ class Transaction:
     def names(self, folder: str = "") -> tuple[str, ...]:
         """The sorted names in a folder of the tip (the root for ""); () when there is no such folder.
 
-        A name that is not UTF-8 is left out. Raises ValueError for a bad path.
+        They are whatever a stranger has put there; half a surrogate pair stands for a byte that is not of UTF-8. Raises
+        ValueError for an empty name in `folder`.
         """
         tree = self._tree()
         if folder:
-            entry = self._entry(segments(folder))
+            entry = self._entry(any_segments(folder))
             tree = entry.sha if entry and entry.is_folder else None
         names = decode_tree(self._objects.read(tree, "tree")) if tree else ()
-        return tuple(sorted(name.decode() for name in names if _is_text(name)))
+        return tuple(sorted(map(to_text, names)))
 
     def changed(self, edits: Edits) -> frozenset[str]:
         """The paths of `edits` that the tip does not have as they say. Raises ValueError as `commit` does."""
@@ -135,9 +141,9 @@ class Transaction:
     def look_ahead(self, paths: Sequence[str]) -> None:
         """Have the folders on the way to `paths` (the root for "") and at them at hand: a request a level at most.
 
-        Raises ValueError for a bad path.
+        Raises ValueError for an empty name in one.
         """
-        read_paths(self._objects, self._tree(), [segments(path) if path else () for path in paths])
+        read_paths(self._objects, self._tree(), [any_segments(path) if path else () for path in paths])
 
     def touched(self, since: str | None) -> frozenset[str] | None:
         """The paths that differ between the commit `since` and the tip; None means anything may.
@@ -210,23 +216,29 @@ class Transaction:
             updates[self._reference] = (self.head, self._tip)
         if not updates:
             return
-        self._cache.mended(lambda: self._send(updates), lambda: self._send_restored(updates))
+        self._connection.push(updates, self._unsent())
+        with suppress(TransientError):  # pushed it is; without this the next transaction fetches
+            self._cache.mended(self._keep, lambda: None)
         self._references |= {name: sha for name, (_, sha) in updates.items()}
         self._objects.new.clear()
         self._new_tags.clear()
-        if self._tip:
-            with suppress(TransientError):  # pushed it is; without the record the next transaction fetches
-                self._cache.mended(lambda: self._cache.record(str(self._tip)))
 
-    def _send(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
+    def _unsent(self) -> dict[str, Stored]:
+        """What the prepared commits hold that the head does not."""
+        found: dict[str, Stored] = {}
+        before = tree_of_commit(self._objects.read(self.head, "commit")) if self.head else None
+        for commit in reversed(list(takewhile(lambda commit: commit.sha != self.head, self._commits))):
+            content = self._objects.read(commit.sha, "commit")
+            found[commit.sha] = Stored("commit", content)
+            tree = tree_of_commit(content)
+            found |= additions(self._objects, tree, before)
+            before = tree
+        return found
+
+    def _keep(self) -> None:
         self._cache.write(self._objects.new)
-        self._cache.push(updates)
-
-    def _send_restored(self, updates: Mapping[str, tuple[str | None, str]]) -> None:
-        """Bring a fresh cache to where this transaction stands, and push."""
-        self._cache.prepare(self.head)
-        self._cache.write(self._objects.read_before)
-        self._send(updates)
+        if self._tip:
+            self._cache.record(self._tip)
 
     def _tree(self) -> str | None:
         return tree_of_commit(self._objects.read(self._tip, "commit")) if self._tip else None
@@ -237,14 +249,6 @@ class Transaction:
         for name in path:
             if tree is None:
                 return None
-            entry = decode_tree(self._objects.read(tree, "tree")).get(name.encode())
+            entry = decode_tree(self._objects.read(tree, "tree")).get(to_bytes(name))
             tree = entry.sha if entry and entry.is_folder else None
         return entry
-
-
-def _is_text(name: bytes) -> bool:
-    try:
-        name.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

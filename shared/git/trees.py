@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-from .objects import FILE, FOLDER, Entry, Kind, decode_tree, encode_tree
-from .paths import Folder, Plan, Replace
+from .objects import FILE, FOLDER, Entry, Kind, Stored, decode_tree, encode_tree
+from .paths import Folder, Plan, Replace, to_bytes
 
 
 class Objects(Protocol):
@@ -18,6 +18,9 @@ class Objects(Protocol):
 
     def add(self, kind: Kind, data: bytes) -> str:
         """Keep a new object and return its name."""
+
+    def at_hand(self, sha: str) -> Stored | None:
+        """An object that can be had without a request."""
 
 
 def apply(objects: Objects, tree: str | None, plan: Plan) -> str | None:
@@ -44,16 +47,38 @@ def read_paths(objects: Objects, tree: str | None, paths: Iterable[Sequence[str]
         for sha, ahead in level.items():
             entries = decode_tree(objects.read(sha, "tree"))
             for path in filter(None, ahead):
-                entry = entries.get(path[0].encode())
+                entry = entries.get(to_bytes(path[0]))
                 if entry and entry.is_folder:
                     following.setdefault(entry.sha, []).append(path[1:])
         level = following
 
 
+def additions(objects: Objects, tree: str, before: str | None) -> Iterator[tuple[str, Stored]]:
+    """Name and content of what `tree` holds and `before` does not, as far as that can be told without a request.
+
+    What is not at hand was never touched, and is where `before` is.
+    """
+    found = objects.at_hand(tree)
+    if tree == before or found is None:
+        return
+    yield tree, found
+    old = objects.at_hand(before) if before else None
+    entries = decode_tree(old.data) if old else {}
+    known = {entry.sha for entry in entries.values()}
+    for name, entry in decode_tree(found.data).items():
+        if entry.sha in known:
+            continue
+        if entry.is_folder:
+            other = entries.get(name)
+            yield from additions(objects, entry.sha, other.sha if other and other.is_folder else None)
+        elif blob := objects.at_hand(entry.sha):
+            yield entry.sha, blob
+
+
 def _differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:
     entries = decode_tree(objects.read(tree, "tree")) if tree else {}
     for name, step in plan.items():
-        before = entries.get(name.encode())
+        before = entries.get(to_bytes(name))
         if isinstance(step, Replace):
             if _replacement(objects, step) != before:
                 yield name
@@ -65,7 +90,7 @@ def _differing(objects: Objects, tree: str | None, plan: Plan) -> Iterator[str]:
 def _apply(objects: Objects, tree: str | None, plan: Plan) -> str | None:
     entries = decode_tree(objects.read(tree, "tree")) if tree else {}
     for text, step in plan.items():
-        name = text.encode()
+        name = to_bytes(text)
         if isinstance(step, Replace):
             after = _replacement(objects, step)
         else:
@@ -107,7 +132,7 @@ def _read_ahead(objects: Objects, tree: str | None, plan: Plan) -> None:
         for sha, steps in level:
             entries = decode_tree(objects.read(sha, "tree"))
             for name, step in steps.items():
-                entry = entries.get(name.encode())
+                entry = entries.get(to_bytes(name))
                 if entry and entry.is_folder and not isinstance(step, Replace):
                     following.append((entry.sha, step))
         level = following

@@ -54,6 +54,7 @@ class Backend:
     fault: Fault | None = None
     # Called with the target after Git has done its work and before its answer is sent: True drops the answer.
     lose_answer: Callable[[str], bool] | None = None
+    search_path: str = field(default_factory=lambda: os.environ["PATH"])
     _server: ThreadingHTTPServer = field(init=False, repr=False)
 
     def __enter__(self) -> "Backend":
@@ -146,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": self.owner.search_path,
             "GIT_PROJECT_ROOT": str(self.owner.root),
             "GIT_HTTP_EXPORT_ALL": "1",
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -87,7 +87,7 @@ def point_head_nowhere(directory: Path) -> None:
 
 
 def lose_head(directory: Path) -> None:
-    (directory / "HEAD").unlink()
+    (directory / "HEAD").unlink(missing_ok=True)  # a push does not need it
 
 
 def spoil_config(directory: Path) -> None:

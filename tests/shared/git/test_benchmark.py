@@ -16,7 +16,7 @@ def test_it_measures_every_method(capsys: pytest.CaptureFixture[str]) -> None:
         assert list(rows) == git_writer.METHODS
         assert rows[git_writer.NOTHING]["requests"] == 1
         assert rows[git_writer.WARM]["fetched_objects"] == 0
-        assert rows[git_writer.WARM]["requests"] == 3
+        assert rows[git_writer.WARM]["requests"] == 2
     large = found["results"]["200"]
     assert large[git_writer.COLD]["fetched_objects"] < 30 < large[git_writer.CLONE]["fetched_objects"]
 

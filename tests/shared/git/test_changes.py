@@ -345,8 +345,8 @@ def test_looking_ahead_costs_a_request_a_level(backend: Backend, opened: Opener)
         transaction.look_ahead(folders)
         transaction.look_ahead([])
         assert backend.exchanges == []
-        with pytest.raises(ValueError, match="cannot be written"):
-            transaction.look_ahead(["a/../b"])
+        with pytest.raises(ValueError, match="empty segment"):
+            transaction.look_ahead(["a//b"])
 
 
 def test_looking_ahead_in_an_empty_repository(opened: Opener) -> None:

@@ -13,7 +13,9 @@ from pydantic import SecretStr
 
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError
 from shared.git import RepositoryMissing
-from shared.git.listing import Listing, NotGit, parse
+from shared.git.connection import Connection
+from shared.git.listing import parse
+from shared.git.packets import NotGit
 
 from .backend import Backend
 from .conftest import NAME, TOKEN
@@ -42,12 +44,12 @@ def packet(line: str) -> str:
     return f"{len(line.encode()) + 5:04x}{line}\n"
 
 
-def listing(answer: Callable[[httpx.Request], httpx.Response], token: str = TOKEN, timeout: float = 5) -> Listing:
+def listing(answer: Callable[[httpx.Request], httpx.Response], token: str = TOKEN, timeout: float = 5) -> Connection:
     """A listing whose server is `answer`."""
-    return Listing(URL, lambda: SecretStr(token), timeout, httpx.MockTransport(answer))
+    return Connection(URL, lambda: SecretStr(token), timeout, httpx.MockTransport(answer))
 
 
-def answering(status: int, content: bytes = b"", **headers: str) -> Listing:
+def answering(status: int, content: bytes = b"", **headers: str) -> Connection:
     """A listing whose server always answers so."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return listing(lambda _: httpx.Response(status, content=content, headers=named))
@@ -78,7 +80,7 @@ def test_git_itself(backend: Backend) -> None:
     backend.git(NAME, "tag", "plain", "main")
     backend.git(NAME, *identity, "tag", "-a", "-m", "noted", "noted", "main")
     main = backend.git(NAME, "rev-parse", "main")
-    assert Listing(backend.url(NAME), lambda: SecretStr(TOKEN), 20).references() == {
+    assert Connection(backend.url(NAME), lambda: SecretStr(TOKEN), 20).references() == {
         "HEAD": main,
         "refs/heads/main": main,
         "refs/tags/noted": main,
@@ -87,12 +89,12 @@ def test_git_itself(backend: Backend) -> None:
 
 
 def test_an_empty_repository_of_git_itself(backend: Backend) -> None:
-    assert Listing(backend.url(NAME), lambda: SecretStr(TOKEN), 20).references() == {}
+    assert Connection(backend.url(NAME), lambda: SecretStr(TOKEN), 20).references() == {}
 
 
 def test_requests_share_a_connection_and_a_new_token_counts_at_once(backend: Backend) -> None:
     tokens = [TOKEN, "wrong", TOKEN]
-    asked = Listing(backend.url(NAME), lambda: SecretStr(tokens.pop(0)), 20)
+    asked = Connection(backend.url(NAME), lambda: SecretStr(tokens.pop(0)), 20)
     assert asked.references() == {}
     with pytest.raises(Forbidden, match="does not accept the token") as caught:
         asked.references()

@@ -44,7 +44,7 @@ def test_the_token_is_in_no_argument_and_on_no_disk(
             transaction.commit({"a": cache.encode()}, "a\n")
             transaction.push()
     noted = arguments.read_text()
-    assert all(command in noted for command in ("fetch", "push", "init", "cat-file"))
+    assert all(command in noted for command in ("fetch", "init", "cat-file"))
     for form in FORMS:
         assert form not in noted
         for path in (tmp_path / "caches").rglob("*"):

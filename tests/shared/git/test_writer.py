@@ -274,7 +274,7 @@ def test_a_refusal_of_the_repository_is_for_all(backend: Backend, writer: Writer
     backend.fault = lambda method, path: (403, "This repo is archived.\n") if "receive-pack" in path else None
     results = batch(writer, [commits(f"f{n}") for n in range(5)])
     assert {type(result.exception()) for result in results} == {Forbidden}
-    assert sum(exchange.service == "info/receive" for exchange in backend.exchanges) == 1
+    assert sum(exchange.service == "receive" for exchange in backend.exchanges) == 1
 
 
 def test_what_opening_raises_is_for_all(backend: Backend, writer: Writer) -> None:
