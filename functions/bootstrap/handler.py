@@ -1,6 +1,6 @@
 """A BootstrapClaim's way: organization, repositories, charts, structure, ArgoCD, webhook; and its way out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -144,6 +144,11 @@ class BootstrapHandler:
     def _served(self, claim: BootstrapClaim) -> list[ClusterSpec]:
         return [cluster for cluster in claim.spec.clusters if self._settings.serves(cluster.type)]
 
+    def _recorded(self, claim: BootstrapClaim) -> list[ClusterSpec]:
+        """Those that exist by the status and are this installation's: one that it served before is another's now."""
+        rows = [row for row in claim.status.clusters if self._settings.serves(row.type)]
+        return [ClusterSpec(type=row.type, environments=row.environments) for row in rows]
+
     def _publish(self, organization: str, name: str) -> str | None:
         return publish(self._repository(organization, name), self._charts[name], self._revisions[name])
 
@@ -162,7 +167,7 @@ class BootstrapHandler:
         report.mark(VALID, "True", "Valid", "the claim is the platform's")
         report.enter(COMMITTED)
         tenants = Tenants.of(self._tenants())
-        before = [ClusterSpec(type=row.type, environments=row.environments) for row in claim.status.clusters]
+        before = self._recorded(claim)
         last.in_use = _in_use(before, self._served(claim), tenants)
         last.clusters = _with(self._served(claim), last.in_use)
         organization = claim.spec.gitea.organization
@@ -174,7 +179,8 @@ class BootstrapHandler:
         last.orphans = sorted(findings.orphans.keys() - wished)
         paths = [path for place in last.removed for path in findings.orphans[place]]
         removed = {*paths, *(path for path in gone if not path.startswith(tuple(f"{one}/" for one in paths)))}
-        strays = tuple(path for path in findings.strays if path not in files and path not in removed)
+        wanted = files.keys() | _holders(files)  # a file in the place of a folder goes when the folder is written
+        strays = tuple(path for path in findings.strays if path not in wanted and path not in removed)
         change = Change(files=files, removed=tuple(sorted(removed)), strays=strays)
         return Plan("platform", change, attempt.spec)
 
@@ -211,7 +217,7 @@ class BootstrapHandler:
         def plan(_: Transaction) -> Plan:
             reread_held(attempt, deleting=True)
             attempt.report.enter(COMMITTED)
-            clusters = _with(self._served(attempt.claim), _places(attempt.claim.status.clusters))
+            clusters = _with(self._served(attempt.claim), _places(self._recorded(attempt.claim)))
             users = Tenants.of(self._tenants()).of_types({cluster.type for cluster in clusters})
             if users:
                 raise InUse(
@@ -316,7 +322,7 @@ class BootstrapHandler:
         return RepositoryRow(name=name, url=self._layout.repository(organization, name), commit=commit)
 
 
-def _places(clusters: Sequence[ClusterRow]) -> dict[Place, Sequence[str]]:
+def _places(clusters: Sequence[ClusterSpec]) -> dict[Place, Sequence[str]]:
     return {(one.type, name): () for one in clusters for name in one.environments}
 
 
@@ -337,6 +343,11 @@ def _with(wanted: Sequence[ClusterSpec], further: Mapping[Place, object]) -> lis
         if name not in cluster.environments:
             found[type_] = cluster.model_copy(update={"environments": [*cluster.environments, name]})
     return list(found.values())
+
+
+def _holders(paths: Iterable[str]) -> set[str]:
+    """The folders that hold these paths."""
+    return {path[:index] for path in paths for index, character in enumerate(path) if character == "/"}
 
 
 def _root_apps(clusters: Sequence[ClusterSpec]) -> list[str]:

@@ -1,0 +1,105 @@
+"""What the random runs have found, each as the few steps that it takes."""
+
+from typing import Any
+
+import pytest
+
+from shared.claims.meta import FINALIZER
+from shared.events import ClaimRef
+from tests.stateful.audit import Audit
+from tests.stateful.oracle import Oracle
+from tests.stateful.world import FUNCTIONS, GITEA_URL, ORGANIZATION, SYSTEM, World
+
+APPS = "environments/nonprod/dev/applications"
+CLAIM = ClaimRef("ApplicationClaim", "team-a", "one")
+
+
+@pytest.fixture
+def world() -> World:
+    """A platform with one environment."""
+    world = World()
+    Audit(world)
+    spec = {
+        "gitea": {"url": GITEA_URL, "organization": ORGANIZATION},
+        "clusters": [{"type": "nonprod", "environments": ["dev"]}],
+    }
+    world.cluster.create_claim("BootstrapClaim", SYSTEM, "platform", spec)
+    world.ping("BootstrapClaim", 0)
+    return world
+
+
+def claim(world: World, *names: str) -> None:
+    """Create the claim, or change it, to have these applications; and have the function look at it."""
+    spec = {
+        "clusterType": "nonprod",
+        "environment": "dev",
+        "applications": [
+            {
+                "name": one,
+                "chart": {"name": "user-service"},
+                "image": {"repository": f"ghcr.io/acme/{one}", "tag": "v1"},
+            }
+            for one in names
+        ],
+    }
+    if world.cluster.claim(CLAIM):
+        world.cluster.edit_claim(CLAIM, spec)
+    else:
+        world.cluster.create_claim(CLAIM.kind, CLAIM.namespace, CLAIM.name, spec)
+    world.ping(CLAIM.kind, 0)
+
+
+def release(world: World) -> None:
+    """`infraforge release` of a claim that is being deleted: what it has in Git stays."""
+    world.cluster.delete_claim(CLAIM)
+    live = world.cluster.objects["applicationclaims", CLAIM.namespace, CLAIM.name]
+    assert live["metadata"]["finalizers"] == [FINALIZER]
+    del world.cluster.objects["applicationclaims", CLAIM.namespace, CLAIM.name]
+
+
+def resync(world: World, times: int = 2) -> None:
+    for _ in range(times):
+        for function in FUNCTIONS:
+            world.ping(function, 0)
+
+
+def files(world: World) -> set[str]:
+    assert world.voltran is not None
+    return {path for path in world.voltran.files() if not path.endswith(".gitkeep")}
+
+
+def truth(world: World) -> list[str]:
+    """What is wrong now, and what was forbidden on the way."""
+    return [*world.violations, *Oracle(world).complaints()]
+
+
+def rows(world: World) -> dict[str, Any]:
+    found = world.cluster.claim(CLAIM)
+    assert found is not None
+    return {row["name"]: (row["state"], row["reason"]) for row in found["status"]["applications"]}
+
+
+def test_a_claim_that_is_created_anew_without_its_applications_asks_before_they_go(world: World) -> None:
+    """Not only at its first look, whose status it then took for all that it had ever had."""
+    claim(world, "a", "b")
+    release(world)
+    claim(world)
+    resync(world)
+    assert rows(world) == {"a": ("Held", "ConfirmationRequired"), "b": ("Held", "ConfirmationRequired")}
+    assert {f"{APPS}/a/values.yaml", f"{APPS}/b/values.yaml"} <= files(world)
+    assert truth(world) == []
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["environments/nonprod/dev", "environments/nonprod", "environments", f"{APPS}/a", APPS, "root-apps/nonprod"],
+)
+def test_a_file_in_the_place_of_a_folder(world: World, folder: str) -> None:
+    """The folder comes back with everything in it, whoever looks first."""
+    claim(world, "a")
+    before = world.voltran.files() if world.voltran else {}
+    world.stranger(lambda git: git.commit({folder: b"a file\n"}, "A file"))
+    resync(world, 3)
+    assert world.voltran is not None
+    assert before == world.voltran.files()
+    assert truth(world) == []
