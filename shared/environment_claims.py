@@ -47,6 +47,9 @@ class Hold:
     message: str
 
 
+_KEPT: Final = Hold(CONFIRMATION, "it is no longer in the claim, and goes when that is confirmed")
+
+
 @dataclass
 class Draft:
     """What a claim comes to: the content of each row's folder by its name, the set, and the rows that are held back.
@@ -88,6 +91,8 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     kind: Kind[EnvironmentClaimT]
     rows: str
     """What the rows are called in spec and status, e.g. `applications`."""
+    row_model: type[Row]
+    """What a row is in the status."""
     foreign: frozenset[str] = frozenset()
     """Names in the folder that are not the claim's to touch."""
 
@@ -279,7 +284,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             there = folder in written.change.folders
             files = self._voltran.row(organization, written, attempt, folder, recorded.get(one.name)) if there else None
             rows.append(self.row(attempt, index, draft, files))
-        rows += [_kept(recorded[name]) for name in last.kept if name in recorded]
+        rows += [self.row_model.model_validate(held_row(name, _KEPT, recorded.get(name))) for name in last.kept]
         report.set(
             **{self.rows: rows},
             **self.fields(attempt, draft),
@@ -313,11 +318,6 @@ def held_row(name: str, hold: Hold, recorded: Row | None, **fields: Any) -> dict
     """A held row keeps what it says of the files that are in Git, and says why they stay as they are."""
     before = recorded.model_dump() if recorded is not None else {"name": name}
     return before | {"state": "Held", "reason": hold.reason, "message": hold.message} | fields
-
-
-def _kept(row: Row) -> Row:
-    hold = Hold(CONFIRMATION, "it is no longer in the claim, and goes when that is confirmed")
-    return type(row).model_validate(held_row(row.name, hold, row))
 
 
 def _why(held: Mapping[str, Hold]) -> tuple[str, str]:

@@ -36,6 +36,7 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
 
     kind = APPLICATION
     rows = "applications"
+    row_model = ApplicationRow
 
     def __init__(
         self, *, admission: Admission, voltran: Voltran, limits: Limits, resolve_all: ResolveAll, layout: Layout

@@ -28,6 +28,7 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
 
     kind = PLATFORM
     rows = "services"
+    row_model = ServiceRow
     foreign = desired.foreign()
 
     def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits, kube: Kube, layout: Layout) -> None:
