@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from functions.bootstrap.desired import KEEP, ROLES
 from shared.claims import ClusterSpec, place
+from shared.claims.names import is_label
 
 Place = tuple[str, str]
 """Cluster type and environment."""
@@ -64,12 +65,16 @@ def survey(names: Names, clusters: Sequence[ClusterSpec], tenants: Tenants, serv
     strays = [name for name in names("") if name not in {"appsets", "environments", "root-apps"}]
     orphans: dict[Place, tuple[str, ...]] = {}
     for type_ in names("environments"):
-        if not serves(type_):
+        if is_label(type_) and not serves(type_):
             continue
-        for name in names(f"environments/{type_}"):
+        places = names(f"environments/{type_}")
+        if not is_label(type_) or not places:
+            strays += [f"environments/{type_}"]
+            continue
+        for name in places:
             path = f"environments/{type_}/{name}"
             content = names(path)
-            if not content:
+            if not content or not is_label(name):
                 strays += [path]
                 continue
             asked_for = name in known.get(type_, ())
@@ -80,6 +85,9 @@ def survey(names: Names, clusters: Sequence[ClusterSpec], tenants: Tenants, serv
     for type_, environments in known.items():
         alive = environments | {name for where, name in orphans if where == type_}
         strays += _strays_of_type(names, type_, alive)
+    lived_in = {*known, *(type_ for type_ in names("environments") if names(f"environments/{type_}"))}
+    for top in ("appsets", "root-apps"):
+        strays += [f"{top}/{type_}" for type_ in names(top) if serves(type_) and type_ not in lived_in]
     return Findings(orphans, tuple(sorted(strays)))
 
 

@@ -239,6 +239,33 @@ class Platform:
         assert found is not None
         return found
 
+    def annotate(self, document: dict[str, Any], **annotations: str | None) -> dict[str, Any]:
+        """What `kubectl annotate` would do, also to a claim that is being deleted; names are ours, with `_` for `-`."""
+        ours = {f"platform.infraforge.io/{name.replace('_', '-')}": value for name, value in annotations.items()}
+        live = self.live(document)
+        return self.kube.patch_metadata(KINDS[document["kind"]].resource, live, {"annotations": ours})
+
+    def delete(self, document: dict[str, Any]) -> None:
+        """What `kubectl delete` would do, and what the function does about it."""
+        metadata = document["metadata"]
+        self.kube.remove(KINDS[document["kind"]].resource, metadata["namespace"], metadata["name"])
+        self.react(document)
+
+    def exists(self, document: dict[str, Any]) -> bool:
+        """Whether the API server has the claim."""
+        metadata = document["metadata"]
+        return self.kube.get(KINDS[document["kind"]].resource, metadata["namespace"], metadata["name"]) is not None
+
+    def told(self, document: dict[str, Any]) -> list[tuple[str, str]]:
+        """Reason and message of every Event about a claim, in order."""
+        about = [one for one in self.kube.events if one["involvedObject"]["name"] == document["metadata"]["name"]]
+        return [(one["reason"], one["message"]) for one in about]
+
+    def lose_caches(self) -> None:
+        """Every process that comes now starts on an empty disk."""
+        self.repositories.clear()
+        self.cache = self.cache / "again"
+
     def bootstrap(self) -> dict[str, Any]:
         """The seed's platform, ready."""
         return self.apply(example("bootstrap-claim.yaml"))
@@ -257,6 +284,19 @@ class Platform:
         else:
             subprocess.run(["git", "clone", "-q", "--mirror", url, str(mirror)], check=True)
         return subprocess.run(["git", *arguments], cwd=mirror, check=True, capture_output=True, text=True).stdout
+
+    def commits(self) -> int:
+        """How many there are on `main`."""
+        return int(self.git("rev-list", "--count", "main"))
+
+    def message(self, revision: str = "main") -> str:
+        """A commit's whole message."""
+        return self.git("show", "-s", "--format=%B", revision)
+
+    def changes(self, revision: str = "main") -> dict[str, str]:
+        """Path → A, M or D of what a commit changed."""
+        lines = self.git("show", "--name-status", "--no-renames", "--format=", revision).split("\n")
+        return {path: how for how, _, path in (line.partition("\t") for line in lines if line)}
 
     def tree(self, repository: str = "voltran", revision: str = "main") -> list[str]:
         """Every path in a repository."""

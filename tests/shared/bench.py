@@ -114,8 +114,7 @@ class Bench:
         return Event("e", kind, ref, version=Version(metadata["uid"], metadata["resourceVersion"]), environment=place)
 
     def live(self, name: str = "p") -> dict[str, Any]:
-        live = self.kube.objects["platformclaims", "dev", name]
-        return live
+        return self.kube.objects["platformclaims", "dev", name]
 
     def status(self, name: str = "p") -> dict[str, Any]:
         found: dict[str, Any] = self.live(name).get("status", {})

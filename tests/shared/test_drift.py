@@ -17,7 +17,7 @@ def ours(generation: int, claim: str = CLAIM) -> PastCommit:
 
 
 def asked(**found: PastCommit) -> Callable[[str], PastCommit | None]:
-    return lambda path: found.get(path)
+    return found.get
 
 
 CASES = [
@@ -77,6 +77,30 @@ def test_many_paths_are_counted_and_few_are_asked_for() -> None:
 def test_an_authors_name_without_end_fits_the_schema() -> None:
     """Git takes any; a status that is refused would leave the claim without any."""
     long = PastCommit("e" * 40, "2026", f"{'E' * 5000} <e@x>")
-    entry = Drift(["a"], [long]).entry(None, "now")
+    entry = Drift([f"{number}{'a' * 5000}" for number in range(10)], [long]).entry(None, "now")
     assert len(entry.author or "") == 256
     assert len(entry.message) == 1024
+
+
+HOSTILE = [
+    ("\x1b[31mred", "\ufffd[31mred", "a terminal's command"),
+    ("a\u202eb", "a\ufffdb", "text that runs backwards"),
+    ("a\nb", "a\ufffdb", "a line of its own"),
+    ("\udcff", "\ufffd", "a byte that is not of UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown", "why"), HOSTILE, ids=[case[2] for case in HOSTILE])
+def test_whoever_names_files_and_authors_writes_to_no_terminal(text: str, shown: str, why: str) -> None:
+    """Both are any bytes in Git, and end up in a status, in an Event and in a commit."""
+    drift = Drift([f"folder/{text}"], [PastCommit("e" * 40, "2026", f"{text} <e@x>")])
+    entry = drift.entry(None, "now")
+    assert entry.author == f"{shown} <e@x>", why
+    assert drift.message == f"folder/{shown}: changed by {'e' * 12} ({shown} <e@x>)", why
+
+
+def test_what_is_no_text_is_asked_for_by_its_folder() -> None:
+    """An address holds UTF-8 alone."""
+    asked: list[str] = []
+    explain(["a/b", "a/\udcff", "a/\udcff/b", "\udcff"], asked.append, "K/n/c", 1)
+    assert asked == ["a/b", "a", ""]
