@@ -11,6 +11,7 @@ DRIFTED: Final = "Drifted"
 MAX_ASKED: Final = 10
 """Paths whose last commit is asked for; more are counted."""
 MAX_AUTHOR: Final = 256
+MAX_PATH: Final = 300
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Drift:
     @property
     def message(self) -> str:
         """One line for people."""
-        shown = ", ".join(self.paths[:MAX_ASKED])
+        shown = ", ".join(_line(path, MAX_PATH) for path in self.paths[:MAX_ASKED])
         more = f" and {len(self.paths) - MAX_ASKED} more" if len(self.paths) > MAX_ASKED else ""
         return f"{shown}{more}: changed {self._by()}"
 
@@ -38,14 +39,27 @@ class Drift:
             reason=DRIFTED,
             message=f"{self.message}; restored",
             commit=latest.sha if latest else None,
-            author=latest.author[:MAX_AUTHOR] if latest else None,
+            author=_line(latest.author, MAX_AUTHOR) if latest else None,
             restored=restored,
         )
 
     def _by(self) -> str:
         if not self.commits:
             return "by rewriting the branch: it no longer holds what was written to it"
-        return "by " + ", ".join(f"{commit.sha[:12]} ({commit.author})" for commit in self.commits)
+        return "by " + ", ".join(f"{commit.sha[:12]} ({_line(commit.author, MAX_AUTHOR)})" for commit in self.commits)
+
+
+def _line(text: str, most: int) -> str:
+    """`text` as a terminal shows it on one line: names of files and of people are whatever a stranger has chosen."""
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in text[:most])
+    return f"{shown[:-1]}…" if len(text) > most else shown
+
+
+def _askable(path: str) -> str:
+    """`path`, or the folder of what is no text: a request holds UTF-8 alone."""
+    while not path.isascii() and any("\ud800" <= character <= "\udfff" for character in path):
+        path = path.rpartition("/")[0]
+    return path
 
 
 def explain(paths: Iterable[str], ask: Callable[[str], PastCommit | None], claim: str, generation: int) -> Drift | None:
@@ -54,7 +68,8 @@ def explain(paths: Iterable[str], ask: Callable[[str], PastCommit | None], claim
     None when it is no drift: a later generation's commit, whose status was never written, made them so.
     """
     paths = sorted(paths)
-    found = {past.sha: past for past in map(ask, paths[:MAX_ASKED]) if past is not None}
+    asked = dict.fromkeys(map(_askable, paths[:MAX_ASKED]))
+    found = {past.sha: past for past in map(ask, asked) if past is not None}
     if any(past.claim == claim and past.generation > generation for past in found.values()):
         return None
     strangers = [past for past in found.values() if past.claim is None]

@@ -17,6 +17,7 @@ from shared import leaks
 from shared.admission import Admission, EnvironmentClaimT
 from shared.attempt import Attempt, Kind
 from shared.claims import place
+from shared.claims.names import is_label
 from shared.claims.status import ApplicationRow, ServiceRow
 from shared.conditions import COMMITTED, NOT_TRACKED, VALID
 from shared.environments import Environment, check_names, locate
@@ -188,7 +189,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         attempt.report.enter(COMMITTED)
         names = [row.name for row in getattr(claim.spec, self.rows)]
         gone = others(git, folder, {*names, *self.foreign})
-        ever = {row.name for row in getattr(claim.status, self.rows)} if claim.status.checksum else set(gone)
+        ever = {row.name for row in getattr(claim.status, self.rows)} if claim.status.checksum else _rows(gone)
         removed: list[str] = [name for name in gone if name in ever]
         last.request = self._objection(attempt, environment, removed, left=len(names))
         last.kept = removed if last.request else ()
@@ -213,7 +214,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             attempt.report.enter(COMMITTED)
             folder = self.folder(environment)
             names: tuple[str, ...] = others(git, folder, set(self.foreign))
-            objection = self._objection(attempt, environment, names, left=0)
+            objection = self._objection(attempt, environment, sorted(_rows(names)), left=0)
             if objection:
                 raise ConfirmationRequired(objection)
             removed = [f"{folder}/{name}" for name in names]
@@ -312,6 +313,11 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             report.held(reason, message)
         else:
             report.waits(reason, message)
+
+
+def _rows(names: Iterable[str]) -> set[str]:
+    """Those that can have been a claim's; nobody is asked about what a stranger called otherwise."""
+    return set(filter(is_label, names))
 
 
 def held_row(name: str, hold: Hold, recorded: Row | None, **fields: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Whatever becomes a path, a release or a label is a DNS-1123 label. The schema ch
 because a function also reads claims from Git, where no API server stood at the door.
 """
 
+import re
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -57,6 +58,11 @@ ImageRepository = Annotated[str, Field(min_length=1, max_length=255)]
 ImageTag = Annotated[str, Field(max_length=128, pattern=TAG_PATTERN)]
 ChartRepository = Annotated[str, Field(max_length=255, pattern=CHART_REPOSITORY_PATTERN)]
 ChartVersion = Annotated[str, Field(max_length=128, pattern=CHART_VERSION_PATTERN)]
+
+
+def is_label(name: str) -> bool:
+    """Whether `name` can be that of an application, a service, an environment or a cluster type."""
+    return len(name) <= MAX_LABEL and re.fullmatch(DNS_LABEL_PATTERN, name) is not None and name.isascii()
 
 
 def application_release(environment: str, application: str) -> str:

@@ -121,7 +121,7 @@ class Gitea:
         if not answer:
             return None
         commit = answer[0]["commit"]
-        when = datetime.fromisoformat(commit["committer"]["date"]).astimezone(UTC)
+        when = _moment(commit["committer"]["date"])
         author = f"{commit['author']['name']} <{commit['author']['email']}>"
         claim, generation = message.claim_of(commit["message"])
         return PastCommit(str(answer[0]["sha"]), when.isoformat(), author, claim, generation)
@@ -198,6 +198,14 @@ class Gitea:
             return response.json() if response.content else None
         except ValueError as error:
             raise GiteaUnavailable("Gitea answered with something that is not JSON") from error
+
+
+def _moment(text: str) -> datetime:
+    """A commit's time; one that no calendar has, for whoever commits sets the clock, is the earliest there is."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _part(name: str) -> str:

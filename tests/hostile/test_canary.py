@@ -127,7 +127,7 @@ def _gitea_down(life: Lived) -> None:
 
 def _endpoints(life: Lived) -> None:
     for name, function in life.described["functions"].items():
-        requests = [
+        requests: list[tuple[str, str, dict[str, str]]] = [
             ("GET", path, {}) for path in ("/healthz", "/readyz", "/metrics", "/", "/nowhere", "/webhooks/gitea")
         ]
         requests += [("POST", "/", {}), ("POST", "/webhooks/gitea", {"X-Gitea-Signature": "x"})]

@@ -19,6 +19,7 @@ from functions.application import desired as application
 from functions.bootstrap import desired as bootstrap
 from functions.platform import desired as platform
 from shared.argocd import Layout
+from shared.attempt import Kind
 from shared.claims import application_release, service_release
 from shared.environments import Environment, check_names, locate
 from shared.errors import InfraForgeError, InvalidClaim
@@ -27,7 +28,6 @@ from shared.git.message import parse as parse_message
 from shared.git.paths import plan
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
 from shared.oci import parse as parse_image
-from shared.attempt import Kind
 from tests.hostile import strategies
 from tests.hostile.strategies import HOSTILE, Document
 from tests.shared.argocd_templates import Renderer
@@ -153,8 +153,7 @@ class Written:
         check_names(environment, [application_release(environment.name, one.name) for one in spec.applications], "spec")
         for index, one in enumerate(spec.applications):
             parse_image(one.image.repository, one.image.tag, field=f"spec.applications[{index}].image")
-        folders = application.applications(spec.applications, {}, environment)
-        self.files = {f"{folder}/{name}": data for folder, files in folders.items() for name, data in files.items()}
+        self.files = _below(application.folder(environment), application.applications(spec.applications, {}))
         self.files |= application.deployment(claim, environment, LAYOUT)
         self.inside = [f"{application.folder(environment)}/", application.application_set_path(environment)]
 
@@ -162,14 +161,17 @@ class Written:
         spec = claim.spec
         environment = _environment(document("BootstrapClaim"), spec.clusterType, spec.environment)
         check_names(environment, [service_release(environment.name, one.name) for one in spec.services], "spec")
-        folders = platform.services(spec.services, environment)
-        self.files = {f"{folder}/{name}": data for folder, files in folders.items() for name, data in files.items()}
+        self.files = _below(platform.folder(environment), platform.services(spec.services))
         self.files |= platform.deployment(claim, environment, LAYOUT)
         self.inside = [f"{platform.folder(environment)}/", platform.application_set_path(environment)]
 
     def _folders(self, manifest: Any) -> list[str]:
         below = manifest["spec"]["generators"][0]["git"]["directories"][0]["path"].removesuffix("*")
         return sorted({path.rpartition("/")[0] for path in self.files if path.startswith(below)} or {f"{below}db"})
+
+
+def _below(folder: str, rows: dict[str, dict[str, bytes]]) -> dict[str, bytes]:
+    return {f"{folder}/{row}/{name}": data for row, files in rows.items() for name, data in files.items()}
 
 
 @functools.cache

@@ -197,6 +197,25 @@ def test_last_commits_of_two_zones_compare() -> None:
     assert commit("2026-01-01T02:00:00+02:00").when < commit("2026-01-01T00:30:00Z").when
 
 
+DATES = [
+    ("10000-01-01T00:00:00Z", "beyond what a calendar holds"),
+    ("3170843-11-07T09:46:39Z", "far beyond"),
+    ("0001-01-01T00:00:00+14:00", "before the first day"),
+    ("2026-01-01T00:00:00+99:99", "in no zone"),
+    ("", "none"),
+]
+
+
+@pytest.mark.parametrize(("date", "why"), DATES, ids=[case[1] for case in DATES])
+def test_last_commit_by_a_clock_that_is_wrong(date: str, why: str) -> None:
+    """Whoever commits sets it; such a commit is older than any."""
+    person = {"name": "n", "email": "n@example.com", "date": date}
+    body = [{"sha": "s", "commit": {"message": "m", "author": person, "committer": person}}]
+    found = client(Edge(httpx.Response(200, json=body))).last_commit("o", "r", "p")
+    assert found is not None
+    assert found.when == "0001-01-01T00:00:00+00:00", why
+
+
 NO_COMMITS = [
     (recorded("commits-empty-repo"), "409: a repository without commits, as after a claim without clusters"),
     (recorded("repo-get-missing"), "404: no repository, or no such path"),
