@@ -21,6 +21,9 @@ PAGE: Final = 50
 """Gitea caps a page at 50, whatever is asked."""
 
 MAX_PAGES: Final = 200
+
+CONNECTIONS: Final = 128
+"""Open at once and kept, above the number of a function's threads: httpx keeps 20, and the others shake hands again."""
 _EXISTS: Final = frozenset({409, 422})
 _EMPTY: Final = 409
 """Of a list of commits: the repository has none."""
@@ -62,6 +65,7 @@ class Gitea:
             base_url=f"{endpoint}/api/v1",
             headers={"Authorization": f"token {token.get_secret_value()}", "Accept": "application/json"},
             timeout=timeout,
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             transport=transport,
             follow_redirects=False,
             trust_env=False,
