@@ -32,13 +32,18 @@ EXAMPLES = {
     "PlatformClaim": "dev/dev-platform-claim.yaml",
 }
 
-settings.register_profile("fuzz", max_examples=2_100)
+FUZZ = "fuzz"
+FEW = 40
+"""Examples of the short form."""
+
+settings.register_profile(FUZZ, max_examples=2_100)
 
 
 def unhurried() -> settings:
-    """A machine that is busy with other tests is no fault of ours. How many examples is the profile's to say."""
+    """A machine that is busy with other tests is no fault of ours."""
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    return settings(deadline=None, suppress_health_check=slow)
+    most = settings.get_profile(FUZZ).max_examples if settings.get_current_profile_name() == FUZZ else FEW
+    return settings(deadline=None, suppress_health_check=slow, max_examples=most)
 
 
 class HostileKube(FakeKube):
@@ -76,6 +81,7 @@ class Functions:
 
     def __init__(self, platform: Platform, kube: HostileKube) -> None:
         self.kube = kube
+        self.platform = platform
         self.examples = {kind: platform.apply(example(path)) for kind, path in EXAMPLES.items()}
         """Each kind's example claim, converged."""
         self.answers: Counter[tuple[str, int]] = Counter()

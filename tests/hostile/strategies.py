@@ -3,7 +3,7 @@
 import copy
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -205,6 +205,33 @@ def deliveries(draw: DrawFn) -> tuple[dict[str, str], bytes]:
             "repository": {"name": "voltran", "owner": {"username": "p"}, "full_name": "p/voltran"}}  # fmt: skip
     body = draw(_BODIES | broken(push, tuple(push)).map(_dumped))
     return headers, body
+
+
+@st.composite
+def delivered(draw: DrawFn, repository: str, commits: Sequence[str]) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a delivery that the Broker hands on, mostly of `repository` and its `commits`."""
+    headers = {
+        "ce-id": draw(st.uuids().map(str) | _HEADER),
+        "ce-source": "https://gitea.test",
+        "ce-specversion": "1.0",
+        "ce-type": f"io.infraforge.gitea.{draw(st.sampled_from(['push', 'delete', 'repository']))}",
+        "content-type": draw(st.just("application/json") | _HEADER),
+    }
+    names = st.just(repository) | st.just(repository) | strings()
+    shas = st.sampled_from([*commits, "0" * 40, "f" * 40, "f" * 64]) | strings()
+    told = st.fixed_dictionaries({"message": strings(), "author": things()}) | things()
+    body: Document = {
+        "ref": draw(st.sampled_from(["refs/heads/main", "main", ""]) | strings()),
+        "ref_type": "branch",
+        "action": draw(st.sampled_from(["created", "deleted", "transferred"]) | strings()),
+        "before": draw(shas),
+        "after": draw(shas),
+        "total_commits": draw(st.integers(-1, 3) | things()),
+        "commits": draw(st.lists(told, max_size=3) | things()),
+        "repository": {"full_name": draw(names), "name": "voltran"},
+    }
+    plain = body | {"commits": [{"message": "m", "author": {"name": "n"}}], "total_commits": 1}
+    return headers, draw(st.just(body).map(_dumped) | broken(plain, tuple(plain)).map(_dumped) | _BODIES)
 
 
 @st.composite

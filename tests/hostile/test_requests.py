@@ -65,6 +65,31 @@ def test_deliveries(functions: Functions, data: st.DataObject) -> None:
     assert answer.status_code in ({202, 400, 413} if sign == "us" else {401, 413})
 
 
+def test_deliveries_from_the_broker(functions: Functions) -> None:
+    """They make every function look at Git, and nothing of what they say gets there."""
+    platform = functions.platform
+    before, commits = platform.head(), platform.git("log", "--format=%H").split()
+
+    @unhurried()
+    @given(st.data())
+    def holds(data: st.DataObject) -> None:
+        kind = data.draw(_KINDS)
+        headers, body = data.draw(strategies.delivered(f"{platform.organization}/voltran", commits))
+        served = data.draw(st.sampled_from([None, None, *EXAMPLES]))
+        if served is not None:
+            functions.kube.served[KINDS[served].resource.plural] = data.draw(
+                strategies.broken(functions.examples[served])
+            )
+        try:
+            answer = functions.ask(kind, "POST", "/", headers, body)
+        finally:
+            functions.kube.served.clear()
+        assert answer.status_code in {200, 204, 400, 413, 503}
+
+    holds()
+    assert platform.head() == before
+
+
 @unhurried()
 @given(st.data())
 def test_requests_that_are_no_events(functions: Functions, data: st.DataObject) -> None:
