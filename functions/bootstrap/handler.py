@@ -178,10 +178,11 @@ class BootstrapHandler:
         last.removed = sorted(wished & findings.orphans.keys())
         last.orphans = sorted(findings.orphans.keys() - wished)
         paths = [path for place in last.removed for path in findings.orphans[place]]
-        removed = {*paths, *(path for path in gone if not path.startswith(tuple(f"{one}/" for one in paths)))}
-        wanted = files.keys() | _holders(files)  # a file in the place of a folder goes when the folder is written
-        strays = tuple(path for path in findings.strays if path not in wanted and path not in removed)
-        change = Change(files=files, removed=tuple(sorted(removed)), strays=strays)
+        kept = files.keys() | _holders(files)  # a file in the place of a folder goes when the folder is written
+        going = {*paths, *gone, *findings.strays} - kept
+        going = {path for path in going if going.isdisjoint(_holders([path]))}  # with its folder
+        removed = going.intersection((*paths, *gone))
+        change = Change(files=files, removed=tuple(sorted(removed)), strays=tuple(sorted(going - removed)))
         return Plan("platform", change, attempt.spec)
 
     def _find(self, git: Transaction, clusters: Sequence[ClusterSpec], tenants: Tenants) -> Findings:

@@ -1,7 +1,7 @@
 """What must be true at rest: Git is the pure function of the live claims, and every status says so."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,7 +32,7 @@ class Expectation:
     free: set[str] = field(default_factory=set)
 
     def allows(self, path: str) -> bool:
-        return path in self.files or any(path == one or path.startswith(f"{one}/") for one in self.free)
+        return path in self.files or _is_below(path, self.free)
 
 
 @dataclass
@@ -161,7 +161,7 @@ class Oracle:
             bare = self.world.server.repositories[row["name"]]
             if row["commit"] not in {one.sha for one in bare.history()} and not bare.is_rewritten:
                 yield f"names commit {row['commit'][:8]} of {row['name']}, which is not in main"
-        yield from self._named((document["status"].get("commit") or {}).get("sha"), structure)
+        yield from self._named((document["status"].get("commit") or {}).get("sha"), list(structure))
 
     def _orphans(self, document: Document) -> Iterator[str]:
         reported = {tuple(one.split("/")) for one in document["status"].get("orphanedEnvironments") or []}
@@ -199,7 +199,7 @@ class Oracle:
         if orphans - reported:
             yield f"does not report {sorted(orphans - reported)} as orphaned"
 
-    def _named(self, sha: str | None, paths: Iterable[str]) -> Iterator[str]:
+    def _named(self, sha: str | None, paths: Collection[str]) -> Iterator[str]:
         """A commit that a status names is in main, and the files are as it has them.
 
         Not always the last one that did so: a process that is killed after it has restored what a stranger changed
@@ -207,7 +207,8 @@ class Oracle:
         take a commit out of main whose files stay.
         """
         if sha is None:
-            yield "names no commit"
+            if any(_is_below(path, paths) for path in self.bare.files()):
+                yield "names no commit"
             return
         if sha not in {one.sha for one in self.bare.history()} and not (
             self.bare.is_rewritten and sha in self.world.trees
@@ -216,7 +217,7 @@ class Oracle:
             return
         then, now = self.world.trees.get(sha) or self.bare.files(sha), self.bare.files()
         wrong = [path for path in sorted(then.keys() | now.keys()) if then.get(path) != now.get(path)]
-        wrong = [path for path in wrong if any(path == one or path.startswith(f"{one}/") for one in paths)]
+        wrong = [path for path in wrong if _is_below(path, paths)]
         if wrong:
             yield f"names commit {sha[:8]}, which has another {wrong[0]}"
 
@@ -312,6 +313,11 @@ class Oracle:
 def place(document: Document) -> Place:
     """Cluster type and environment."""
     return document["spec"]["clusterType"], document["spec"]["environment"]
+
+
+def _is_below(path: str, roots: Collection[str]) -> bool:
+    """Whether a file is one of the roots, or in one of them."""
+    return any(path == one or path.startswith(f"{one}/") for one in roots)
 
 
 def _deleting(document: Document) -> bool:

@@ -6,11 +6,13 @@ import pytest
 
 from shared.claims.meta import FINALIZER
 from shared.events import ClaimRef
+from shared.oci import TagMissing
 from tests.stateful.audit import Audit
 from tests.stateful.oracle import Oracle
 from tests.stateful.world import FUNCTIONS, GITEA_URL, ORGANIZATION, SYSTEM, World
 
 APPS = "environments/nonprod/dev/applications"
+PLATFORM = ClaimRef("BootstrapClaim", SYSTEM, "platform")
 CLAIM = ClaimRef("ApplicationClaim", "team-a", "one")
 
 
@@ -19,13 +21,18 @@ def world() -> World:
     """A platform with one environment."""
     world = World()
     Audit(world)
-    spec = {
-        "gitea": {"url": GITEA_URL, "organization": ORGANIZATION},
-        "clusters": [{"type": "nonprod", "environments": ["dev"]}],
-    }
-    world.cluster.create_claim("BootstrapClaim", SYSTEM, "platform", spec)
+    bootstrap(world, {"type": "nonprod", "environments": ["dev"]})
     world.ping("BootstrapClaim", 0)
     return world
+
+
+def bootstrap(world: World, *clusters: dict[str, Any]) -> None:
+    """Create the BootstrapClaim, or change it, to have these clusters."""
+    spec = {"gitea": {"url": GITEA_URL, "organization": ORGANIZATION}, "clusters": list(clusters)}
+    if world.cluster.claim(PLATFORM):
+        world.cluster.edit_claim(PLATFORM, spec)
+    else:
+        world.cluster.create_claim(PLATFORM.kind, PLATFORM.namespace, PLATFORM.name, spec)
 
 
 def claim(world: World, *names: str) -> None:
@@ -102,4 +109,26 @@ def test_a_file_in_the_place_of_a_folder(world: World, folder: str) -> None:
     resync(world, 3)
     assert world.voltran is not None
     assert before == world.voltran.files()
+    assert truth(world) == []
+
+
+def test_nothing_goes_unasked_for_what_is_held_back(world: World) -> None:
+    """An application that takes the place of the only one, and may not be written, leaves nothing behind."""
+    world.registry.outcomes["ghcr.io/acme/b:v1"] = TagMissing("no such tag")
+    claim(world, "a")
+    claim(world, "b")
+    resync(world)
+    assert rows(world) == {"a": ("Held", "ConfirmationRequired"), "b": ("Held", "TagNotFound")}
+    assert f"{APPS}/a/values.yaml" in files(world)
+    assert truth(world) == []
+
+
+def test_a_type_is_dropped_whose_environments_a_stranger_removed(world: World) -> None:
+    """Its other folders are nobody's any more and the claim's until now: they go once."""
+    bootstrap(world, {"type": "nonprod", "environments": ["dev"]}, {"type": "prod", "environments": ["live"]})
+    world.ping("BootstrapClaim", 0)
+    world.stranger(lambda git: git.commit({"environments/prod": None}, "Remove"))
+    bootstrap(world, {"type": "nonprod", "environments": ["dev"]})
+    resync(world)
+    assert not [path for path in (world.voltran.files() if world.voltran else ()) if "/prod/" in path]
     assert truth(world) == []
