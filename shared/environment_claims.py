@@ -38,6 +38,8 @@ Row = ApplicationRow | ServiceRow
 CREDENTIAL: Final = "CredentialInValues"
 CONFIRMATION: Final = ConfirmationRequired.__name__
 MAX_NAMED: Final = 5
+MAX_ASKED: Final = 20
+"""Folders that a status does not name, and that Gitea is asked about in one look."""
 
 
 @dataclass(frozen=True)
@@ -189,17 +191,38 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         attempt.report.enter(COMMITTED)
         names = [row.name for row in getattr(claim.spec, self.rows)]
         gone = others(git, folder, {*names, *self.foreign})
-        ever = {row.name for row in getattr(claim.status, self.rows)} if claim.status.checksum else _rows(gone)
-        removed: list[str] = [name for name in gone if name in ever]
-        last.request = self._objection(attempt, environment, removed, left=len(names))
+        removed = self._ever_ours(attempt, environment, gone)
+        there = set(git.names(folder))
+        left = sum(name in draft.folders or name in there for name in names)  # what is held back may not be there yet
+        last.request = self._objection(attempt, environment, removed, left=left)
         last.kept = removed if last.request else ()
         change = Change(
             folders={f"{folder}/{name}": files for name, files in draft.folders.items()},
             files=draft.files,
             removed=() if last.request else tuple(f"{folder}/{name}" for name in removed),
-            strays=tuple(f"{folder}/{name}" for name in gone if name not in ever),
+            strays=tuple(f"{folder}/{name}" for name in gone if name not in removed),
         )
         return Plan(environment.name, change, leaks.without(attempt.spec, draft.unfit))
+
+    def _ever_ours(
+        self, attempt: Attempt[EnvironmentClaimT], environment: Environment, gone: Sequence[str]
+    ) -> list[str]:
+        """Those of `gone` that were the claim's, and not put there by a stranger.
+
+        What the status does not name may still be ours: its commit was pushed, and the status that told of it lost.
+        More than `MAX_ASKED` are not asked for one by one: a person is.
+        """
+        status, folder = attempt.claim.status, self.folder(environment)
+        if not status.checksum:
+            return sorted(_rows(gone))
+        known = {row.name for row in getattr(status, self.rows)}
+        doubtful = sorted(_rows(gone) - known)
+        ours = set(doubtful[MAX_ASKED:]) | {
+            name
+            for name in doubtful[:MAX_ASKED]
+            if self._voltran.wrote(environment.organization, attempt, f"{folder}/{name}")
+        }
+        return [name for name in gone if name in known | ours]
 
     def _remove(self, attempt: Attempt[EnvironmentClaimT]) -> None:
         attempt.begin(ADMIT)

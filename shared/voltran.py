@@ -143,6 +143,11 @@ class Voltran:
         complete = 0 < delivery.total == len(delivery.messages)
         return not (complete and all(claim_of(message)[0] for message in delivery.messages))
 
+    def wrote(self, organization: str, attempt: Attempt[Any], path: str) -> bool:
+        """Whether the last commit that changed `path` was the claim's own."""
+        past = self._asked(organization)(path)
+        return past is not None and past.claim == str(attempt.ref)
+
     def row(
         self,
         organization: str,
