@@ -6,10 +6,13 @@
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import helm_python
+
+from functions.bootstrap.charts import self_contained
 
 _PROBE = "values-probe"
 
@@ -21,11 +24,12 @@ def values_through_helm(values_yaml: bytes) -> dict[str, Any]:
     is null and holds every number as a float64; `global` is Helm's own key.
     """
     archive = _archive(
+        _PROBE,
         {
             "Chart.yaml": f"apiVersion: v2\nname: {_PROBE}\nversion: 0.1.0\n".encode(),
             "values.yaml": values_yaml,
             "templates/values.json": b"{{ .Values | toJson }}",
-        }
+        },
     )
     with helm_python.Chart.load_archive(archive) as chart:
         rendered = chart.render(name=_PROBE)
@@ -34,18 +38,30 @@ def values_through_helm(values_yaml: bytes) -> dict[str, Any]:
 
 
 def render(chart: Path, values_yaml: bytes, *, release: str, namespace: str) -> dict[str, str]:
-    """The manifests of the chart in the folder `chart` by template path, `values_yaml` read as `helm -f` reads it."""
+    """The manifests by template path of the chart in the folder `chart`, as the bootstrap function pushes it.
+
+    `values_yaml` is read as `helm -f` reads it.
+    """
     values = helm_python.values_from_yaml(values_yaml.decode())
-    with helm_python.Chart.load(chart) as loaded:
+    with helm_python.Chart.load_archive(_archive(chart.name, self_contained(chart))) as loaded:
         return loaded.render(values, name=release, namespace=namespace)
 
 
-def _archive(files: dict[str, bytes]) -> bytes:
+def unpack(chart: Path, directory: Path) -> Path:
+    """The chart in the folder `chart` as a folder below `directory`, as the bootstrap function pushes it."""
+    for path, content in self_contained(chart).items():
+        file = directory / chart.name / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return directory / chart.name
+
+
+def _archive(chart: str, files: Mapping[str, bytes]) -> bytes:
     """A chart archive of `files`, held in memory."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
         for name, content in files.items():
-            member = tarfile.TarInfo(f"{_PROBE}/{name}")
+            member = tarfile.TarInfo(f"{chart}/{name}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()

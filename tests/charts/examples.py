@@ -10,8 +10,16 @@ import yaml
 from shared.canonical import yaml_bytes
 
 ROOT = Path(__file__).parents[2]
-APPLICATION_CHARTS = sorted(path.parent for path in ROOT.glob("charts/*/Chart.yaml"))
-PLATFORM_CHARTS = sorted(path.parent for path in ROOT.glob("platform-charts/*/Chart.yaml"))
+
+
+def _charts(directory: str) -> list[Path]:
+    """Every chart that can be installed: a library renders nothing."""
+    manifests = sorted(ROOT.glob(f"{directory}/*/Chart.yaml"))
+    return [path.parent for path in manifests if yaml.safe_load(path.read_text()).get("type") != "library"]
+
+
+APPLICATION_CHARTS = _charts("charts")
+PLATFORM_CHARTS = _charts("platform-charts")
 CHARTS = [*APPLICATION_CHARTS, *PLATFORM_CHARTS]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.canonical import yaml_bytes
 from tests.charts.engine import render
-from tests.charts.examples import CHARTS
+from tests.charts.examples import APPLICATION_CHARTS, CHARTS
 
 TRAPS = [
     *("1e3", "on", "null", "~", " x ", "a: b", "- x", "#", "{{ .Values }}", "'", '"', "\\", "a\nb: c\n---\n"),
@@ -23,25 +23,18 @@ texts = st.sampled_from(TRAPS) | st.text(st.characters(exclude_categories=["Cs"]
 NOT_FOR_TO_YAML = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
 """Helm's toYaml goes through JSON read as YAML, where these are no text."""
 
-# Per chart: values that hold the text in every place that takes any string, and what then holds it in the manifests
-# (a Kubernetes API server would refuse many of these by name; a manifest that is no YAML it could not even name).
+# Per chart: values that hold the text in every place that takes any string (a Kubernetes API server would refuse many
+# of these by name; a manifest that is no YAML it could not even name). The application charts' schemas take names only
+# where names belong, so there are fewer such places.
 APPLICATION: dict[str, Any] = {
-    "image": {"repository": "TEXT", "tag": "TEXT"},
-    "ingress": {
-        "enabled": True,
-        "host": "TEXT",
-        "className": "TEXT",
-        "tlsSecret": "TEXT",
-        "annotations": {"TEXT": "TEXT"},
-    },
-    "env": {"TEXT": "TEXT"},
-    "existingSecret": "TEXT",
+    "args": ["TEXT"],
+    "podAnnotations": {"example.com/note": "TEXT"},
+    "serviceAccount": {"annotations": {"example.com/note": "TEXT"}},
+    "bindings": {"postgres": {"host": "db", "port": 5432, "database": "TEXT", "username": "TEXT"}},
+    "env": {"NOTE": "TEXT"},
 }
-BLOCKS: dict[str, Any] = {
-    "imagePullSecrets": [{"name": "TEXT"}],
-    "resources": {"limits": {"TEXT": "TEXT"}},
-    "livenessProbe": {"exec": {"command": ["TEXT"]}},
-}
+INGRESS: dict[str, Any] = {"enabled": True, "host": "a.example.com", "annotations": {"example.com/note": "TEXT"}}
+BLOCKS: dict[str, Any] = {"livenessProbe": {"exec": {"command": ["TEXT"]}}}
 """What is copied into a manifest as it is, by Helm's toYaml."""
 PLATFORM: dict[str, dict[str, Any]] = {
     "postgres": {
@@ -94,14 +87,21 @@ def strings(document: Any) -> list[str]:
 def test_any_string_comes_through(chart: Path, text: str) -> None:
     """Where a harmless word stands, so does any string: nothing is lost, split or read as something else."""
     values = PLATFORM.get(chart.name, APPLICATION)
-    if values is APPLICATION and not NOT_FOR_TO_YAML.search(text):
-        values = APPLICATION | BLOCKS
+    if chart in APPLICATION_CHARTS:
+        values = _application_values(chart, text)
     harmless = _strings(chart, filled(values, "w0rd"))
 
     hostile = _strings(chart, filled(values, text))
 
     assert len(harmless) == len(hostile)
     assert harmless.count("w0rd") == hostile.count(text) - harmless.count(text)
+
+
+def _application_values(chart: Path, text: str) -> dict[str, Any]:
+    """The values of `chart` that take any string, less those that go through toYaml where `text` is nothing for it."""
+    known = yaml.safe_load((chart / "values.yaml").read_text())
+    values = APPLICATION | ({} if NOT_FOR_TO_YAML.search(text) else BLOCKS) | {"ingress": INGRESS}
+    return {name: value for name, value in values.items() if name in known}
 
 
 def _strings(chart: Path, values: dict[str, Any]) -> list[str]:

@@ -53,12 +53,17 @@ def test_repositories_that_are_there_are_adopted(platform: Platform) -> None:
     assert status["commit"]["sha"] == heads[2], "a re-created claim names the commit that is there"
 
 
-def test_embedded_charts_arrive_as_they_are(platform: Platform) -> None:
-    """The pushed tree equals the folder, under an immutable tag made from its content."""
+def test_embedded_charts_arrive_with_their_library(platform: Platform) -> None:
+    """The pushed tree equals the folders, each with the library in it, under an immutable tag made from its content."""
     status = platform.bootstrap()["status"]
     root = Path(__file__).resolve().parents[2] / "charts"
-    local = sorted(file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file())
-    assert platform.tree("charts", status["charts"]["revision"]) == local
+    local = {file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()}
+    library = {path for path in local if path.startswith("library/")}
+    charts = {path.partition("/")[0] for path in local - library}
+    wanted = (local - library) | {f"{chart}/charts/{path}" for chart in charts for path in library}
+    assert set(platform.tree("charts", status["charts"]["revision"])) == wanted
+    pushed = platform.file("user-service/charts/library/Chart.yaml", "charts")
+    assert pushed == (root / "library" / "Chart.yaml").read_text()
 
 
 def test_a_newer_installation_moves_main_forward_and_an_older_one_leaves_it(platform: Platform, tmp_path: Path) -> None:
