@@ -55,7 +55,11 @@ def test_a_service_taken_out_leaves_and_foreign_folders_stay(there: Platform, cl
         git.commit({f"{SERVICES}/namespaces/values.yaml": b"namespaces: []\n"}, "An InfrastructureClaim's commit")
         git.push()
     there.apply(claim)
-    there.apply(claim, services=claim["spec"]["services"][:1])
+    live = there.apply(claim, services=claim["spec"]["services"][:1])
+    assert ready(live)[1] == "ConfirmationRequired", "it keeps data"
+    assert f"{SERVICES}/rabbitmq/values.yaml" in there.tree()
+    there.annotate(live, confirm_removal=live["status"]["confirmation"])
+    there.react(live)
     inside = [path for path in there.tree() if path.startswith(f"{SERVICES}/")]
     assert inside == [
         f"{SERVICES}/.gitkeep",
