@@ -216,9 +216,10 @@ class Transaction:
             updates[self._reference] = (self.head, self._tip)
         if not updates:
             return
-        self._connection.push(updates, self._unsent())
+        unsent = self._unsent()
+        self._connection.push(updates, unsent)
         with suppress(TransientError):  # pushed it is; without this the next transaction fetches
-            self._cache.mended(self._keep, lambda: None)
+            self._cache.mended(lambda: self._keep(unsent), lambda: None)
         self._references |= {name: sha for name, (_, sha) in updates.items()}
         self._objects.new.clear()
         self._new_tags.clear()
@@ -235,8 +236,8 @@ class Transaction:
             before = tree
         return found
 
-    def _keep(self) -> None:
-        self._cache.write(self._objects.new)
+    def _keep(self, objects: Mapping[str, Stored]) -> None:
+        self._cache.write(objects)
         if self._tip:
             self._cache.record(self._tip)
 
