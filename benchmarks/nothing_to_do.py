@@ -1,7 +1,8 @@
 """Events that change nothing: what the functions pay for hearing their own echo, and for a resync.
 
     echo        the event that a status write of ours comes back as: it speaks of the very resourceVersion that the
-                function finished with, and is answered without a look at anything. Four kept connections
+                function finished with, and is answered without a look at anything: whoever looks asks Gitea for
+                the head, so its log is counted. Four kept connections
     resync      a ping, divided by the claims that it makes the function look at, all of them settled
     baseline    an empty functions-framework target that parses the same event with the CloudEvents SDK and answers
                 204: same gunicorn settings, same client, in turn
@@ -19,6 +20,7 @@ from benchmarks.sandbox import Sandbox
 
 SECTION: Final = "nothing to do"
 A_THIRD: Final = Aim(1 / 3, least=True)
+NONE: Final = Aim(0, "ours")
 UNIT: Final = "/s"
 
 
@@ -26,17 +28,20 @@ def measure(there: Sandbox, *, claims: int, rounds: int, seconds: float, directo
     """The rows of the echo of `dev-apps`, which is settled, and of a resync of `claims` settled claims."""
     url = there.functions["application"]
     event = echo(there.get("applicationclaim", "dev", "dev-apps"))
-    ours, resyncs, base = [], [], []
+    ours, resyncs, base, looks = [], [], [], []
     with function("benchmarks/empty_target.py", "empty", {}, directory / "empty.log") as empty:
         baseline = f"http://{empty.host}:{empty.port}"
         rate(url, event, seconds / 4)
         rate(baseline, event, seconds / 4)
         post(url, ping())
         for _ in range(rounds):
+            asked = there.requests()
             ours.append(rate(url, event, seconds))
+            looks.append(there.requests() - asked)
             base.append(rate(baseline, event, seconds))
             resyncs.append(claims / post(url, ping()))
     return [
         Row.compared(SECTION, "echo of a status write", ours, base, unit=UNIT, aim=A_THIRD),
+        Row.plain(SECTION, "echo: requests to Gitea meanwhile", looks, unit="", aim=NONE),
         Row.compared(SECTION, f"resync of {claims} settled claims, per claim", resyncs, base, unit=UNIT, aim=A_THIRD),
     ]

@@ -74,6 +74,10 @@ class Sandbox:
         sought = f"POST /{self.organization}/voltran.git/git-receive-pack "
         return self.logs["gitea"].read_text().count(sought)
 
+    def requests(self) -> int:
+        """The requests that Gitea's log knows of."""
+        return self.logs["gitea"].read_text().count(" ms\n")
+
     def kubectl(self, *arguments: str, patience: float = PATIENCE) -> str:
         """A kubectl command's output."""
         return run([str(KUBECTL), "--kubeconfig", self.kubeconfig, *arguments], patience=patience)
