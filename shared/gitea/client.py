@@ -5,6 +5,7 @@ library's exceptions and Gitea's refusals become ours in `_request` and nowhere 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,6 +27,7 @@ CONNECTIONS: Final = 128
 """Open at once and kept, above the number of a function's threads: httpx keeps 20, and the others shake hands again."""
 _EXISTS: Final = frozenset({409, 422})
 _EMPTY: Final = 409
+_MOST_WORDS: Final = 2_000
 """Of a list of commits: the repository has none."""
 
 
@@ -108,7 +110,8 @@ class Gitea:
             answer = self._request("GET", f"/repos/{_part(organization)}/{_part(repository)}/branches/{_part(branch)}")
         except GiteaNotFound:
             return None
-        return str(answer["commit"]["id"])
+        with _as_described():
+            return str(answer["commit"]["id"])
 
     def last_commit(self, organization: str, repository: str, path: str) -> PastCommit | None:
         """The last commit on the default branch that changed `path`; None when none did."""
@@ -124,11 +127,12 @@ class Gitea:
             raise
         if not answer:
             return None
-        commit = answer[0]["commit"]
-        when = _moment(commit["committer"]["date"])
-        author = f"{commit['author']['name']} <{commit['author']['email']}>"
-        claim, generation = message.claim_of(commit["message"])
-        return PastCommit(str(answer[0]["sha"]), when.isoformat(), author, claim, generation)
+        with _as_described():
+            commit = answer[0]["commit"]
+            when = _moment(commit["committer"]["date"])
+            author = f"{commit['author']['name']} <{commit['author']['email']}>"
+            claim, generation = message.claim_of(commit["message"])
+            return PastCommit(str(answer[0]["sha"]), when.isoformat(), author, claim, generation)
 
     def hooks(self, organization: str) -> Iterator[Hook]:
         """The organization's webhooks, ours and everybody's."""
@@ -136,14 +140,10 @@ class Gitea:
             listed = self._request(
                 "GET", f"/orgs/{_part(organization)}/hooks", query={"page": str(page), "limit": str(PAGE)}
             )
-            for one in listed or []:
-                yield Hook(
-                    id=int(one["id"]),
-                    url=str((one.get("config") or {}).get("url", "")),
-                    active=bool(one.get("active")),
-                    events=frozenset(one.get("events") or ()),
-                )
-            if len(listed or []) < PAGE:
+            with _as_described():
+                found = [_hook(one) for one in listed or []]
+            yield from found
+            if len(found) < PAGE:
                 return
 
     def create_hook(self, organization: str, url: str, secret: SecretStr, events: frozenset[str]) -> None:
@@ -200,8 +200,26 @@ class Gitea:
             raise _failure(response, path)
         try:
             return response.json() if response.content else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise GiteaUnavailable("Gitea answered with something that is not JSON") from error
+
+
+def _hook(document: Mapping[str, Any]) -> Hook:
+    return Hook(
+        id=int(document["id"]),
+        url=str((document.get("config") or {}).get("url", "")),
+        active=bool(document.get("active")),
+        events=frozenset(document.get("events") or ()),
+    )
+
+
+@contextmanager
+def _as_described() -> Iterator[None]:
+    """JSON of another shape is a proxy's or another server's: Gitea may be back later."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise GiteaUnavailable("Gitea answered with something else than its API describes") from error
 
 
 def _moment(text: str) -> datetime:
@@ -242,6 +260,7 @@ def _words(response: httpx.Response) -> str:
     """Gitea's own message, in one bounded line."""
     try:
         message = str(response.json().get("message", ""))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         message = response.text
-    return " ".join(message.split())[:200] or response.reason_phrase
+    shown = "".join(character if character.isprintable() else " " for character in message[:_MOST_WORDS])
+    return " ".join(shown.split())[:200] or response.reason_phrase

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError
+from shared.git import Record, compose
 from shared.gitea import Gitea, Hook
 from shared.gitea.client import GiteaNotFound, GiteaRefused
 from shared.history import PastCommit
@@ -216,6 +217,40 @@ def test_last_commit_by_a_clock_that_is_wrong(date: str, why: str) -> None:
     assert found.when == "0001-01-01T00:00:00+00:00", why
 
 
+def told(message: str, name: str = "Eve", email: str = "eve@example.com") -> PastCommit:
+    """What the client makes of a commit."""
+    person = {"name": name, "email": email, "date": "2026-01-01T00:00:00Z"}
+    body = [{"sha": "s", "commit": {"message": message, "author": person, "committer": person}}]
+    found = client(Edge(httpx.Response(200, json=body))).last_commit("o", "r", "p")
+    assert found is not None
+    return found
+
+
+def test_who_made_the_last_commit() -> None:
+    """The author as Git has it, whoever the committer was."""
+    author = {"name": "Eve", "email": "eve@example.com", "date": "2026-01-01T00:00:00Z"}
+    committer = {"name": "Gitea", "email": "g@example.com", "date": "2026-01-02T00:00:00Z"}
+    body = [{"sha": "s", "commit": {"message": "Fix it", "author": author, "committer": committer}}]
+    found = client(Edge(httpx.Response(200, json=body))).last_commit("o", "r", "p")
+    assert found == PastCommit("s", "2026-01-02T00:00:00+00:00", "Eve <eve@example.com>")
+
+
+MESSAGES = [
+    (compose(Record("s", "PlatformClaim", "dev", "p", "u", 7, "e", {})), ("PlatformClaim/dev/p", 7), "a claim's"),
+    ("Fix it", (None, 0), "a stranger's"),
+    ("", (None, 0), "nobody's"),
+    ("Fix\n\nClaim: PlatformClaim/dev/p\n", (None, 0), "one that has only one of the trailers"),
+    ("Revert\n\n" + compose(Record("s", "PlatformClaim", "dev", "p", "u", 7, "e", {})) + "\nSigned-off-by: Eve\n",
+     (None, 0), "one that quotes a claim's"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "expected", "why"), MESSAGES, ids=[case[2] for case in MESSAGES])
+def test_whose_the_last_commit_is(message: str, expected: tuple[str | None, int], why: str) -> None:
+    found = told(message)
+    assert (found.claim, found.generation) == expected, why
+
+
 NO_COMMITS = [
     (recorded("commits-empty-repo"), "409: a repository without commits, as after a claim without clusters"),
     (recorded("repo-get-missing"), "404: no repository, or no such path"),
@@ -232,6 +267,31 @@ def test_last_commit_of_nothing(answer: httpx.Response, why: str) -> None:
 def test_last_commit_does_not_take_every_refusal_for_nothing() -> None:
     with pytest.raises(GiteaRefused):
         client(Edge(httpx.Response(422, json={"message": "x"}))).last_commit("o", "r", "p")
+
+
+OTHERS = ["1", '"x"', '{"status": "ok"}', "[1]", '[{"commit": null}]', '{"commit": []}', '[["x"]]', "[" * 100_000]
+
+
+@pytest.mark.parametrize("body", OTHERS, ids=[one[:20] for one in OTHERS])
+def test_answers_that_are_no_gitea(body: str) -> None:
+    """A proxy's, or another server's: it may be back later."""
+    reads: list[Callable[[Gitea], object]] = [
+        lambda gitea: gitea.head("o", "r"),
+        lambda gitea: gitea.last_commit("o", "r", "p"),
+        lambda gitea: list(gitea.hooks("o")),
+    ]
+    for read in reads:
+        with pytest.raises(GiteaUnavailable, match="Gitea answered with something"):
+            read(client(Edge(httpx.Response(200, text=body))))
+
+
+@pytest.mark.parametrize("words", ['{"message": "\\u001b[31mno\\ud800"}', "\x1b[31mno\x00", "[" * 100_000])
+def test_words_are_a_line_for_people(words: str) -> None:
+    """They go into a status, and `kubectl` shows that on a terminal."""
+    with pytest.raises(GiteaRefused) as refusal:
+        client(Edge(httpx.Response(422, text=words))).head("o", "r")
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 400
 
 
 def test_hooks_as_gitea_lists_them() -> None:
