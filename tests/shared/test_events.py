@@ -198,3 +198,85 @@ def test_a_delivery_keeps_its_bytes_and_its_id() -> None:
     assert (headers["ce-id"], headers["ce-source"]) == (again["ce-id"], again["ce-source"])
     assert Event("d-1", "io.infraforge.gitea.push", delivery=Delivery("")) == parse(headers, sent)
     assert headers["content-type"] == "application/json"
+
+
+NEVER_A_VERSION: list[tuple[Any, str]] = [
+    ({}, "no metadata"),
+    ({"metadata": None}, "metadata that are null"),
+    ({"metadata": []}, "metadata that are a list"),
+    ({"metadata": {"uid": "u"}}, "no version"),
+    ({"metadata": {"resourceVersion": "7"}}, "no UID"),
+    ({"metadata": {"uid": "", "resourceVersion": "7"}}, "an empty UID"),
+    ({"metadata": {"uid": "u", "resourceVersion": 7}}, "a version that is a number"),
+    ({"metadata": {"uid": ["u"], "resourceVersion": "7"}}, "a UID that is a list"),
+]
+
+
+@pytest.mark.parametrize(("data", "why"), NEVER_A_VERSION, ids=[case[1] for case in NEVER_A_VERSION])
+def test_data_that_says_no_version(data: Any, why: str) -> None:
+    """Then the claim is read: what cannot be understood never saves a look."""
+    event = parse(binary(CLAIM), json.dumps(data).encode())
+    assert event.version is None, why
+    assert event.claim == ClaimRef("ApplicationClaim", "dev", "dev-apps")
+
+
+NEVER_A_PLACE: list[tuple[Any, str]] = [
+    (None, "no spec"),
+    ([], "a list"),
+    ({"clusterType": "nonprod"}, "half of it"),
+    ({"clusterType": "nonprod", "environment": 7}, "a number"),
+    ({"clusterType": "nonprod", "environment": "../dev"}, "a path"),
+    ({"clusterType": "nonprod,metadata.name=x", "environment": "dev"}, "a selector"),
+    ({"clusterType": "nonprod", "environment": "d" * 64}, "64 characters"),
+    ({"clusterType": "nonprod", "environment": "dev\n"}, "a line break at the end"),
+]
+
+
+@pytest.mark.parametrize(("spec", "why"), NEVER_A_PLACE, ids=[case[1] for case in NEVER_A_PLACE])
+def test_data_that_names_no_place(spec: Any, why: str) -> None:
+    """It goes into a request to the API server."""
+    assert parse(binary(CLAIM), json.dumps({"spec": spec}).encode()).environment is None, why
+
+
+UNREADABLE: list[tuple[bytes, str]] = [
+    (b"", "nothing"),
+    (b"\xff{not json", "no UTF-8"),
+    (b"[" * 100_000, "nested until Python gives up"),
+    (b"null", "null"),
+    (b"[]", "a list"),
+    (b'"text"', "text"),
+    (b'{"metadata": {"uid": "u", "resourceVersion": "7"}', "cut off"),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), UNREADABLE, ids=[case[1] for case in UNREADABLE])
+def test_data_only_hint(body: bytes, why: str) -> None:
+    """The event stands by its attributes; what is wrong with its data costs a look, and no error."""
+    assert parse(binary(CLAIM), body) == Event("1", CHANGE, ClaimRef("ApplicationClaim", "dev", "dev-apps")), why
+    push = {"specversion": "1.0", "id": "1", "source": "s", "type": "io.infraforge.gitea.push"}
+    assert parse(binary(push), body) == Event("1", push["type"], delivery=Delivery("")), why
+
+
+HOSTILE_DELIVERIES: list[tuple[dict[str, Any], Delivery, str]] = [
+    ({"repository": "o/voltran"}, Delivery(""), "a repository that is text"),
+    ({"repository": {"full_name": "o/v"}, "ref": 7, "before": None, "after": []}, Delivery("o/v"), "no strings"),
+    ({"commits": "all"}, Delivery(""), "commits that are text"),
+    ({"commits": [None, 7, [], {"message": 7}, {}, {"message": "m"}]}, Delivery("", messages=("m",)), "odd commits"),
+    ({"total_commits": "5"}, Delivery(""), "a total that is text"),
+    ({"action": {"a": 1}}, Delivery(""), "an action that is a map"),
+]
+
+
+@pytest.mark.parametrize(("data", "expected", "why"), HOSTILE_DELIVERIES, ids=[case[2] for case in HOSTILE_DELIVERIES])
+def test_hostile_deliveries(data: dict[str, Any], expected: Delivery, why: str) -> None:
+    """Whatever has the wrong shape was not said."""
+    push = {"specversion": "1.0", "id": "1", "source": "s", "type": "io.infraforge.gitea.push"}
+    assert parse(binary(push), json.dumps(data).encode()).delivery == expected, why
+
+
+def test_only_a_claims_own_end_is_a_deletion() -> None:
+    """Not a branch's, whose event is called so as well."""
+    assert Event("e", "dev.knative.apiserver.resource.delete").is_deletion
+    assert Event("e", "dev.knative.apiserver.ref.delete").is_deletion
+    assert not Event("e", "dev.knative.apiserver.resource.update").is_deletion
+    assert not Event("e", "io.infraforge.gitea.delete").is_deletion

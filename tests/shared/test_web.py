@@ -2,6 +2,7 @@
 
 import io
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from shared.errors import (
 )
 from shared.events import Event
 from shared.telemetry import Metrics
-from shared.web import Endpoint, Reply, Unauthorized
+from shared.web import DISCARD_LIMITS, Endpoint, Reply, Unauthorized
 
 LIMIT = 1000
 KNATIVE_CRASHES_ABOVE = 500
@@ -252,6 +253,88 @@ def test_a_route_gets_the_body_and_its_errors_are_answered() -> None:
     assert client.post("/webhook", data=b"good").status_code == 202
     refused = client.post("/webhook", data=b"bad")
     assert (refused.status_code, refused.text) == (401, "Unauthorized: /webhook wants better\n")
+
+
+class Held:
+    """A reaction that stays inside until it is let on."""
+
+    def __init__(self) -> None:
+        self.inside, self.on = threading.Semaphore(0), threading.Event()
+
+    def __call__(self, _: Event) -> None:
+        self.inside.release()
+        assert self.on.wait(10)
+
+
+class Counted(io.BytesIO):
+    """A body without end that counts what is read of it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        assert size >= 0, "nobody reads to the end of what has none"
+        self.taken += size
+        return b"x" * size
+
+
+def test_a_full_house_keeps_nobody_waiting() -> None:
+    """503 with Retry-After for the one event too many; probes are answered meanwhile, and then events again."""
+    held = Held()
+    client = serve(held, max_waiting=2)
+    answers: list[int] = []
+    posts = [
+        threading.Thread(
+            target=lambda: answers.append(client.application.test_client().post("/", headers=EVENT).status_code)
+        )
+        for _ in range(2)
+    ]
+    for post in posts:
+        post.start()
+    for _ in posts:
+        assert held.inside.acquire(timeout=10)
+    refused = client.post("/", headers=EVENT)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.text == "Busy: 2 events are being worked on: try again\n"
+    assert_short(refused)
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert client.get(path).status_code == 200, path
+    held.on.set()
+    for post in posts:
+        post.join(10)
+    assert answers == [204, 204]
+    assert client.post("/", headers=EVENT).status_code == 204, "there is room again"
+
+
+def test_room_is_given_back_after_every_end() -> None:
+    """A failure, a fault, a body too large, garbage: none of them keeps its place."""
+    failures = iter([GiteaUnavailable("g"), ZeroDivisionError("ours")])
+
+    def react(_: Event) -> None:
+        for failure in failures:
+            raise failure
+
+    client = serve(react, max_waiting=1)
+    statuses = [client.post("/", headers=EVENT).status_code for _ in range(2)]
+    statuses += [client.post("/", headers=EVENT, data=b"x" * (LIMIT + 1)).status_code]
+    statuses += [client.post("/", data=b"garbage").status_code, client.post("/", headers=EVENT).status_code]
+    assert statuses == [503, 500, 413, 400, 204]
+
+
+def test_a_refused_events_body_is_read_in_bounds() -> None:
+    """It is thrown away, so that the sender hears the answer, but not without end."""
+    held = Held()
+    client = serve(held, max_waiting=1)
+    first = threading.Thread(target=lambda: client.application.test_client().post("/", headers=EVENT))
+    first.start()
+    assert held.inside.acquire(timeout=10)
+    body = Counted()
+    stream = {"wsgi.input": body, "wsgi.input_terminated": True}
+    refused = client.post("/", headers=EVENT | {"Transfer-Encoding": "chunked"}, environ_overrides=stream)
+    held.on.set()
+    first.join(10)
+    assert refused.status_code == 503
+    assert body.taken == DISCARD_LIMITS * LIMIT
 
 
 def _down() -> None:

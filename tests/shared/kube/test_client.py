@@ -97,6 +97,43 @@ def test_list_of_nothing(kube: Kube, answers: Answers) -> None:
         assert list(kube.list(CLAIMS, "dev")) == []
 
 
+FIELDS = {"spec.clusterType": "nonprod", "spec.environment": "dev"}
+SELECTED = {"limit": "200", "fieldSelector": "spec.clusterType=nonprod,spec.environment=dev"}
+
+
+def test_a_list_by_fields(kube: Kube, answers: Answers) -> None:
+    """Every page is asked for with the same selector, or the token does not fit."""
+    answers.give(200, {"items": [DOCUMENT], "metadata": {"continue": "abc"}})
+    answers.give(200, {"items": [DOCUMENT]})
+    assert len(list(kube.list(CLAIMS, fields=FIELDS))) == 2
+    assert [asked.query for asked in answers.asked] == [SELECTED, SELECTED | {"continue": "abc"}]
+
+
+def test_a_server_that_knows_no_such_fields_sends_everything(kube: Kube, answers: Answers) -> None:
+    """Before Kubernetes 1.31; labels, which every server knows, are asked for all the same."""
+    answers.give(400, failure(400, "BadRequest", "field label not supported: spec.environment"))
+    answers.give(200, {"items": [DOCUMENT], "metadata": {"continue": "abc"}})
+    answers.give(200, {"items": [DOCUMENT]})
+    assert len(list(kube.list(CLAIMS, "dev", fields=FIELDS, labels={"a": "b", "c": "d"}))) == 2
+    plain = {"limit": "200", "labelSelector": "a=b,c=d"}
+    assert [asked.query for asked in answers.asked] == [
+        SELECTED | plain,
+        plain,
+        plain | {"continue": "abc"},
+    ]
+
+
+def test_a_refusal_that_has_nothing_to_do_with_fields(kube: Kube, answers: Answers) -> None:
+    """Asked once with and once without; then it is told."""
+    for _ in range(3):
+        answers.give(400, failure(400, "BadRequest", "no"))
+    with pytest.raises(KubeRefused):
+        list(kube.list(CLAIMS, fields=FIELDS))
+    with pytest.raises(KubeRefused):
+        list(kube.list(CLAIMS))
+    assert len(answers.asked) == 3
+
+
 def test_a_list_that_expires_half_way(kube: Kube, answers: Answers) -> None:
     """The items so far are not the list: whoever asked must start again."""
     answers.give(200, {"items": [DOCUMENT], "metadata": {"continue": "abc"}})
@@ -141,6 +178,14 @@ def test_what_is_no_list(kube: Kube, answers: Answers, body: str) -> None:
     answers.give(200, body)
     with pytest.raises(KubeUnavailable, match="something that is no object"):
         list(kube.list(CLAIMS))
+
+
+def test_an_object_of_the_whole_cluster_has_no_namespace(kube: Kube, answers: Answers) -> None:
+    metadata = {"name": "dev", "uid": "u", "resourceVersion": "1"}
+    answers.give(200, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    found = kube.get(Resource("v1", "namespaces"), "", "dev")
+    assert found is not None
+    assert found["metadata"] == metadata
 
 
 @pytest.mark.parametrize("field", ["apiVersion", "kind"])
