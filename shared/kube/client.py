@@ -77,7 +77,7 @@ class Kube:
             document = self._request("GET", resource.path(namespace, name))
         except KubeNotFound:
             return None
-        return _typed(document)
+        return _typed(document, namespaced=bool(namespace))
 
     def list(
         self,
@@ -193,19 +193,20 @@ class Kube:
         return document
 
 
-def _object(document: Any) -> Document:
-    """`document`, if it has what every namespaced object of every API server has; raises `KubeUnavailable`."""
+def _object(document: Any, *, namespaced: bool = True) -> Document:
+    """`document`, if it has what every such object of every API server has; raises `KubeUnavailable`."""
     metadata = document.get("metadata") if isinstance(document, dict) else None
-    if not isinstance(metadata, dict) or not all(_is_text(metadata.get(key)) for key in _IDENTITY):
+    keys = _IDENTITY if namespaced else [key for key in _IDENTITY if key != "namespace"]
+    if not isinstance(metadata, dict) or not all(_is_text(metadata.get(key)) for key in keys):
         raise _no_object()
     return document  # type: ignore[no-any-return]  # a map
 
 
-def _typed(document: Document) -> Document:
+def _typed(document: Document, *, namespaced: bool = True) -> Document:
     """The same, and it says what it is, as one does that does not come in a list."""
     if not (_is_text(document.get("apiVersion")) and _is_text(document.get("kind"))):
         raise _no_object()
-    return _object(document)
+    return _object(document, namespaced=namespaced)
 
 
 def _is_text(value: object) -> bool:
