@@ -221,11 +221,12 @@ class Voltran:
 def _is_fresh(attempt: Attempt[Any]) -> bool:
     """Whether the status may be trusted about commits: it knows of all generations but, at most, the present one.
 
-    Otherwise the files may have been changed and changed back, by commits whose statuses were never written.
+    Otherwise the files may have been changed and changed back, by commits whose statuses were never written; and so
+    they have been while there is something that was restored and not told.
     """
     observed: int = attempt.claim.status.observedGeneration or 0
     generation: int = attempt.claim.metadata.generation
-    return observed >= generation - 1
+    return observed >= generation - 1 and not attempt.notes
 
 
 def others(git: Transaction, folder: str, known: set[str]) -> tuple[str, ...]:

@@ -57,15 +57,15 @@ def self_contained(folder: Path) -> Chart:
     return files
 
 
-def publish(repository: Repository, charts: Charts, revision: str) -> str | None:
-    """Bring the charts to the repository's `main` and name the commit `revision`; None when that name is there.
+def publish(repository: Repository, charts: Charts, revision: str) -> str:
+    """Bring the charts to the repository's `main` and name the commit `revision`, unless it is there; returns it.
 
     A tag once made is never moved, and `main` only moves forward: an older installation that shares the repository
     finds its own tag and leaves the newer charts alone. Folders that are not embedded are their teams' own.
     """
     with repository.transaction() as git:
         if git.head is not None and revision in git.tags():
-            return None
+            return git.tags()[revision]
         edits: dict[str, bytes | Mapping[str, bytes] | None] = dict(charts)
         names = ", ".join(sorted(charts))
         commit = git.commit(edits, f"Publish {revision}\n\nThe embedded charts: {names}.\n") or git.head

@@ -102,7 +102,7 @@ class BootstrapHandler:
         attempt.begin(REGISTER)
         hook = self._register_hook(organization)
         self._withdraw_wish(attempt, last)
-        self._report(attempt, new | {VOLTRAN: written.commit}, written, hook, last)
+        self._report(attempt, new, written, hook, last)
 
     def survey(self, event: events.Event) -> Inputs | None:
         """There is one claim as a rule, and much that it depends on: it is always looked at, but for our own pushes."""
@@ -149,7 +149,7 @@ class BootstrapHandler:
         rows = [row for row in claim.status.clusters if self._settings.serves(row.type)]
         return [ClusterSpec(type=row.type, environments=row.environments) for row in rows]
 
-    def _publish(self, organization: str, name: str) -> str | None:
+    def _publish(self, organization: str, name: str) -> str:
         return publish(self._repository(organization, name), self._charts[name], self._revisions[name])
 
     def _organizations(self) -> set[str]:
@@ -273,16 +273,18 @@ class BootstrapHandler:
     def _report(
         self,
         attempt: Attempt[BootstrapClaim],
-        new: dict[str, str | None],
+        published: Mapping[str, str],
         written: Written,
         hook: str | None,
         last: _Pass,
     ) -> None:
         claim, report = attempt.claim, attempt.report
         organization, clusters = claim.spec.gitea.organization, last.clusters
+        commit = self._voltran.commit(organization, written, attempt, self._newest(claim, clusters))
+        heads = {**published, VOLTRAN: commit.sha if commit else None}
         report.set(
             phase=BOOTSTRAPPED_PHASE,
-            repositories=[self._row(claim, name, new[name]) for name in REPOSITORIES],
+            repositories=[self._row(claim, name, heads[name]) for name in REPOSITORIES],
             charts=ChartsRevision(revision=self._revisions[CHARTS]),
             platformCharts=ChartsRevision(revision=self._revisions[PLATFORM_CHARTS]),
             rootApps=_root_apps(clusters),
@@ -292,7 +294,7 @@ class BootstrapHandler:
             ],
             webhook=hook,
             orphanedEnvironments=_named(last.orphans)[:MAX_ORPHANS],
-            commit=self._voltran.commit(organization, written, attempt, ("root-apps",)),
+            commit=commit,
             checksum=written.change.checksum,
         )
         report.mark(*NOT_TRACKED)
@@ -314,6 +316,13 @@ class BootstrapHandler:
             report.ready(
                 BOOTSTRAPPED_PHASE, f"{count} environments of {len(clusters)} cluster types are ready for claims"
             )
+
+    def _newest(self, claim: BootstrapClaim, clusters: Sequence[ClusterSpec]) -> list[str]:
+        """What the claim's last commit changed, in case that its status was lost: some of what is not recorded yet."""
+        differing = _places(self._recorded(claim)).keys() ^ _places(clusters).keys()
+        return ["root-apps", *(f"environments/{type_}/{name}/platform/{desired.KEEP}" for type_, name in differing)][
+            :MAX_NAMED
+        ]
 
     def _row(self, claim: BootstrapClaim, name: str, new: str | None) -> RepositoryRow:
         """The head as it was when this function last wrote: claims move it on all the time."""

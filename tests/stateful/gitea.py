@@ -42,7 +42,7 @@ class MemoryGitea(Gitea):
         self._before("ensure_repository")
         if name in self._server.repositories:
             return False
-        self._server.repositories[name] = Bare()
+        self._server.repositories[name] = Bare(is_rewritten=name in self._server.lost)
         return True
 
     def head(self, organization: str, repository: str, branch: str = "main") -> str | None:

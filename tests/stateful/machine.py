@@ -187,8 +187,9 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(("voltran", "voltran", "charts", "platform-charts")))
     def delete_repository(self, name: str) -> None:
-        """A repository is gone."""
-        self.world.server.repositories.pop(name, None)
+        """A repository is gone, and with it the commits that statuses name."""
+        if self.world.server.repositories.pop(name, None):
+            self.world.server.lost.add(name)
 
     # Events and processes.
 

@@ -25,6 +25,8 @@ class Server:
     """The repositories of one organization."""
 
     repositories: dict[str, Bare] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    """Those that a stranger deleted."""
     lock: RLock = field(default_factory=RLock)
 
     def bare(self, name: str) -> Bare:

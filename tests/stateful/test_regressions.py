@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from shared.claims.meta import FINALIZER
+from shared.errors import KubeConflict
 from shared.events import ClaimRef
 from shared.oci import TagMissing
 from tests.stateful.audit import Audit
 from tests.stateful.oracle import Oracle
-from tests.stateful.world import FUNCTIONS, GITEA_URL, ORGANIZATION, SYSTEM, World
+from tests.stateful.world import FUNCTIONS, GITEA_URL, ORGANIZATION, SYSTEM, Crash, Plan, Process, World
 
 APPS = "environments/nonprod/dev/applications"
 PLATFORM = ClaimRef("BootstrapClaim", SYSTEM, "platform")
@@ -131,4 +132,31 @@ def test_a_type_is_dropped_whose_environments_a_stranger_removed(world: World) -
     bootstrap(world, {"type": "nonprod", "environments": ["dev"]})
     resync(world)
     assert not [path for path in (world.voltran.files() if world.voltran else ()) if "/prod/" in path]
+    assert truth(world) == []
+
+
+def test_a_conflict_after_the_restoring_of_a_lost_repository(world: World) -> None:
+    """The second look finds nothing to write, and must not take the commits of the lost one from its status."""
+
+    def conflict(_: Process) -> None:
+        raise KubeConflict("the object has been modified")
+
+    world.server.repositories.clear()
+    world.plans.append(Plan("kube patch_status", 0, conflict))
+    resync(world, 1)
+    assert not world.plans
+    assert truth(world) == []
+
+
+def test_a_process_is_killed_after_it_has_laid_out_another_environment(world: World) -> None:
+    """The next one names the commit that did it."""
+
+    def kill(process: Process) -> None:
+        process.dead = True
+        raise Crash
+
+    bootstrap(world, {"type": "nonprod", "environments": ["dev", "stage"]})
+    world.plans.append(Plan("step Deploy", 0, kill))
+    resync(world)
+    assert not world.plans
     assert truth(world) == []
