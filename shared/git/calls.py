@@ -105,6 +105,14 @@ class Line:
             del self._waiting[: self._most]
             return batch
 
+    def join(self, batch: Sequence[Call]) -> list[Call]:
+        """Who has come since, as far as there is room in `batch`."""
+        with self._lock:
+            room = max(0, self._most - len(batch))
+            late = self._waiting[:room]
+            del self._waiting[:room]
+            return late
+
     def served(self, batch: Sequence[Call]) -> None:
         """Remember whether there was company."""
         with self._lock:

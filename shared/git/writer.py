@@ -44,9 +44,9 @@ class Writer:
     """Writes to one repository, for the threads of one process; several writers on one repository do no harm.
 
     A lone job goes at once. In company its batch first waits up to `gather` seconds for more, until there are `most`:
-    when others wait already, or when the batch before, at most 2 seconds ago, held more than one. So claims that
-    trickle in share pushes, and a single change pays nothing for it. There is no thread of its own: one of those that
-    wait leads.
+    when others wait already, or when the batch before, at most 2 seconds ago, held more than one. Who comes later, but
+    before the push, still joins. So claims that trickle in share pushes, and a single change pays nothing for it. There
+    is no thread of its own: one of those that wait leads.
 
     `pause` sleeps for some seconds (between attempts). `on_step` is told each of `STEPS` by the leader, once an
     attempt; `on_push` the branch's commits before (None: there was no branch) and after each push that succeeded. What
@@ -59,7 +59,7 @@ class Writer:
         self,
         repository: Repository,
         *,
-        gather: float = 0.4,
+        gather: float = 0.25,
         most: int = 100,
         pause: Callable[[float], None],
         on_step: Callable[[str], None] = _ignore,
@@ -124,43 +124,49 @@ class Writer:
                     interrupted = TransientError("the write was interrupted; try again", reason="WriteInterrupted")
                     self._line.finish(call, interrupted)
 
-    def _serve(self, calls: Sequence[Call], own: Call) -> None:
-        """Write for all of `calls`; every one is over afterwards."""
+    def _serve(self, calls: list[Call], own: Call, *, grows: bool = True) -> None:
+        """Write for all of `calls`, and (`grows`) for whoever comes until the push; every one is over afterwards."""
         try:
-            self._insist(calls, own)
+            self._insist(calls, own, grows=grows)
         except Exception as error:  # noqa: BLE001 - raised to every caller
             left = _open(calls)
             if isinstance(error, PushDeclined) and len(left) > 1:
                 middle = len(left) // 2
-                self._serve(left[:middle], own)
-                self._serve(left[middle:], own)
+                self._serve(left[:middle], own, grows=False)
+                self._serve(left[middle:], own, grows=False)
                 return
             for call in left:
                 self._line.finish(call, error if call is own else _copy(error))
 
-    def _insist(self, calls: Sequence[Call], own: Call) -> None:
+    def _insist(self, calls: list[Call], own: Call, *, grows: bool) -> None:
         """Begin again at the fetch when somebody was faster: a prepared commit is never put on another head."""
         for restart in range(RESTARTS):
             try:
-                self._attempt(_open(calls), own, is_last=False)
+                self._attempt(calls, own, grows=grows, is_last=False)
             except PushRejected:
                 longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**restart)
                 self._pause(random.uniform(0, longest))  # noqa: S311 - to get out of step with others, no secret
             else:
                 return
-        self._attempt(_open(calls), own, is_last=True)
+        self._attempt(calls, own, grows=grows, is_last=True)
 
-    def _attempt(self, calls: Sequence[Call], own: Call, *, is_last: bool) -> None:
+    def _attempt(self, calls: list[Call], own: Call, *, grows: bool, is_last: bool) -> None:
         self._on_step("Fetch")
         with self._repository.transaction() as transaction:
-            transaction.look_ahead([path for call in calls for path in call.scope])
+            turn = _open(calls)
+            transaction.look_ahead([path for call in turn for path in call.scope])
             self._on_step("Generate")
-            for call in calls:
-                self._run(call, transaction, own)
-                if isinstance(call.error, PushRejected) and not is_last:
-                    raise call.error
-                if not transaction.is_prepared:
-                    self._line.finish(call)
+            while turn:
+                for call in turn:
+                    self._run(call, transaction, own)
+                    if isinstance(call.error, PushRejected) and not is_last:
+                        raise call.error
+                    if not transaction.is_prepared:
+                        self._line.finish(call)
+                # There is work to be pushed: whoever came meanwhile reads the claim after the head, as all do.
+                turn = self._line.join(calls) if grows and transaction.is_prepared else []
+                calls += turn
+                transaction.look_ahead([path for call in turn for path in call.scope])
             if transaction.is_prepared:
                 self._push(transaction)
         for call in _open(calls):

@@ -380,3 +380,55 @@ def test_a_burst_shares_pushes(backend: Backend, opened: Opener) -> None:
     assert sorted(log(backend)) == sorted(["seed", *(f"apps/f{n}" for n in range(200))])
     assert pushes(backend) <= 15
     backend.git(NAME, "fsck", "--strict")
+
+
+def test_who_comes_before_the_push_still_joins(backend: Backend, writer: Writer, steps: Steps) -> None:
+    """With folders fetched for it as for the others, and with a fate of its own."""
+    seed(backend.path(NAME), 300)
+    folder = "environments/nonprod/env001/applications"
+    begun, go = threading.Event(), threading.Event()
+
+    def first(transaction: Transaction) -> str | None:
+        begun.set()
+        assert go.wait(30)
+        return transaction.commit({"first": b"1"}, "first\n")
+
+    def late(transaction: Transaction) -> str | None:
+        assert len(transaction.names(folder)) == 100
+        return transaction.commit({"late": b"1"}, "late\n")
+
+    def broken(transaction: Transaction) -> None:
+        transaction.commit({"broken": b"1"}, "broken\n")
+        raise LookupError
+
+    with threads() as pool:
+        results = [pool.submit(writer.write, first)]
+        assert begun.wait(30)
+        results += [pool.submit(writer.write, late, [folder]), pool.submit(writer.write, broken, [folder])]
+        reach(lambda: writer.waiting == 2, "the late ones do not line up")
+        go.set()
+    assert isinstance(results[2].exception(), LookupError)
+    assert log(backend) == ["seed", "first", "late"]
+    assert results[1].result() == backend.git(NAME, "rev-parse", "main")
+    assert steps == list(Writer.STEPS)
+    assert pushes(backend) == 1
+
+
+def test_a_batch_that_grows_has_a_bound(backend: Backend, opened: Opener) -> None:
+    """Otherwise those who came first would wait as long as others come."""
+    writer = Writer(opened(), gather=0, most=2, pause=lambda _: None)
+    begun, go = threading.Event(), threading.Event()
+
+    def first(transaction: Transaction) -> str | None:
+        begun.set()
+        assert go.wait(30)
+        return transaction.commit({"first": b"1"}, "first\n")
+
+    with threads() as pool:
+        results = [pool.submit(writer.write, first)]
+        assert begun.wait(30)
+        results += [pool.submit(writer.write, commits(f"f{number}")) for number in range(3)]
+        reach(lambda: writer.waiting == 3, "the late ones do not line up")
+        go.set()
+    assert all(result.result() for result in results)
+    assert pushes(backend) == 2
