@@ -34,13 +34,15 @@ class Value:
 
 def schema(chart: Path) -> str:
     """The values.schema.json of `chart`. Raises KeyError for a value that the library does not know."""
-    library: Schema = json.loads((CHARTS / "library" / "schema.json").read_text())
-    values = yaml.safe_load((chart / "values.yaml").read_text())
+    library: Schema = json.loads((chart.parent / "library" / "schema.json").read_text())
+    values: dict[str, set[str]] = {}
+    for value in values_of(chart):
+        values.setdefault(value.path[0], set()).update(value.path[1:2])
     # Helm adds `global`, and a dependency's values under its name; both stay as Helm made them.
     nothing = {"type": "object", "maxProperties": 0}
-    properties: Schema = {name: library["properties"][name] for name in values} | {
+    properties: Schema = {name: _used(library["properties"][name], listed) for name, listed in values.items()} | {
         "global": nothing,
-        "library": {"type": "object", "additionalProperties": False, "properties": {"global": nothing}},
+        "library": {"type": "object", "additionalProperties": False, "properties": {"global": True}},
     }
     made = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -106,9 +108,16 @@ def files(chart: Path) -> dict[Path, str]:
     return {chart / "values.schema.json": schema(chart), chart / "README.md": readme(chart)}
 
 
-def application_charts() -> list[Path]:
+def application_charts(directory: Path) -> list[Path]:
     """The folder of every chart that the library serves."""
-    return [path.parent for path in sorted(CHARTS.glob("*/Chart.yaml")) if path.parent.name != "library"]
+    return [path.parent for path in sorted(directory.glob("*/Chart.yaml")) if path.parent.name != "library"]
+
+
+def _used(part: Schema, listed: set[str]) -> Schema:
+    """What the library takes for a value, less the keys that values.yaml leaves out where it lists them."""
+    if not listed:
+        return part
+    return part | {"properties": {key: value for key, value in part["properties"].items() if key in listed}}
 
 
 def _values(node: Any, lines: list[str], path: tuple[str, ...]) -> Iterator[Value]:
@@ -175,19 +184,19 @@ def _code(text: str | None) -> str:
     return "" if text is None else f"`{text}`".replace("|", "\\|")
 
 
-def main(arguments: list[str]) -> int:
-    """Write the files, or say which are stale. The exit status: 1 where one is."""
+def main(arguments: list[str], directory: Path = CHARTS) -> int:
+    """Write the files of the charts in `directory`, or say which are stale. The exit status: 1 where one is."""
     parser = argparse.ArgumentParser(description="Schemas and READMEs of the application charts.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--check", action="store_true", help="say which are stale")
     what.add_argument("--write", action="store_true", help="write those that are stale")
     options = parser.parse_args(arguments)
-    wanted = {path: text for chart in application_charts() for path, text in files(chart).items()}
+    wanted = {path: text for chart in application_charts(directory) for path, text in files(chart).items()}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if options.write:
             path.write_text(wanted[path])
-        print(f"{'wrote' if options.write else 'stale:'} {path.relative_to(CHARTS.parent)}")
+        print(f"{'wrote' if options.write else 'stale:'} {path.relative_to(directory.parent)}")
     return int(options.check and bool(stale))
 
 

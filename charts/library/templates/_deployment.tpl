@@ -1,4 +1,10 @@
 {{- define "library.deployment" -}}
+{{- $none := list "0" "0%" }}
+{{- with .Values.rollingUpdate }}
+{{- if and (has (toString .maxUnavailable) $none) (has (toString .maxSurge) $none) }}
+{{- fail "rollingUpdate.maxUnavailable and rollingUpdate.maxSurge are both 0: no pod could ever be replaced" }}
+{{- end }}
+{{- end -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:

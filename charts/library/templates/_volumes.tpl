@@ -31,7 +31,7 @@
   {{- end }}
   {{- with $volume.emptyDir }}
   emptyDir:
-    sizeLimit: {{ . | quote }}
+    sizeLimit: {{ kindIs "string" . | ternary . (toJson .) | quote }}
   {{- end }}
 {{- end }}
 - name: tmp
