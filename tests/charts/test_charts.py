@@ -17,7 +17,6 @@ from tests.charts.restricted import violations
 
 LONGEST_RELEASE = "sandbox-" + "x" * 45
 LONGEST_LABEL = 63
-SHARED_FILE = "templates/_service.tpl"
 LONGEST_STATEFUL_SET = 52
 """Its pods carry a label of its name, a dash and a hash of ten characters; a CronJob's jobs add as much."""
 
@@ -197,42 +196,3 @@ def test_a_digest_takes_the_tags_place(chart: Path) -> None:
     assert {f"some/image@{digest}"} == {
         container["image"] for pod in pods(chart, values) for container in pod["containers"]
     }
-
-
-@pytest.mark.parametrize("chart", PLATFORM_CHARTS, ids=lambda chart: chart.name)
-def test_platform_images_are_pinned(chart: Path) -> None:
-    """The official image by a full version: `latest` or `17` is another image tomorrow."""
-    for pod in pods(chart):
-        repository, _, tag = pod["containers"][0]["image"].partition(":")
-        assert {"kafka": "apache/kafka"}.get(chart.name, chart.name) == repository
-        assert tag.split("-")[0].replace(".", "").isdecimal()
-        assert "." in tag
-
-
-def test_copies_do_not_drift() -> None:
-    """Where platform charts share a file by copies, a change is made to all of them."""
-    copies = [chart / SHARED_FILE for chart in PLATFORM_CHARTS if (chart / SHARED_FILE).exists()]
-
-    assert len({copy.read_text() for copy in copies}) <= 1
-
-
-@pytest.mark.parametrize(
-    ("chart", "values", "message"),
-    [
-        # A misspelt name would do nothing, silently.
-        ("postgres", "primary: {persistance: {}}", "at '/primary': additional properties 'persistance' not allowed"),
-        # A password in Git.
-        ("postgres", "auth: {password: x}", "at '/auth': additional properties 'password' not allowed"),
-        # A cluster of none.
-        ("rabbitmq", "replicaCount: 0", "at '/replicaCount': minimum: got 0, want 1"),
-        # No quantity.
-        ("redis", "persistence: {size: 8 GB}", "at '/persistence/size': '8 GB' does not match pattern"),
-    ],
-)
-def test_wrong_values_are_refused(chart: str, values: str, message: str) -> None:
-    (folder,) = [folder for folder in CHARTS if folder.name == chart]
-
-    with pytest.raises(helm_python.HelmError) as refusal:
-        defaults(folder, values.encode())
-
-    assert message in str(refusal.value)

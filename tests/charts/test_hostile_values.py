@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.canonical import yaml_bytes
 from tests.charts.engine import render
-from tests.charts.examples import APPLICATION_CHARTS, CHARTS
+from tests.charts.examples import APPLICATION_CHARTS
 
 TRAPS = [
     *("1e3", "on", "null", "~", " x ", "a: b", "- x", "#", "{{ .Values }}", "'", '"', "\\", "a\nb: c\n---\n"),
@@ -23,10 +23,9 @@ texts = st.sampled_from(TRAPS) | st.text(st.characters(exclude_categories=["Cs"]
 NOT_FOR_TO_YAML = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
 """Helm's toYaml goes through JSON read as YAML, where these are no text."""
 
-# Per chart: values that hold the text in every place that takes any string (a Kubernetes API server would refuse many
-# of these by name; a manifest that is no YAML it could not even name). The application charts' schemas take names only
-# where names belong, so there are fewer such places.
-APPLICATION: dict[str, Any] = {
+# Values that hold the text in every place that takes any string. The schemas take names only where names belong, so
+# that an API server has nothing left to refuse.
+ANYWHERE: dict[str, Any] = {
     "args": ["TEXT"],
     "podAnnotations": {"example.com/note": "TEXT"},
     "serviceAccount": {"annotations": {"example.com/note": "TEXT"}},
@@ -36,31 +35,6 @@ APPLICATION: dict[str, Any] = {
 INGRESS: dict[str, Any] = {"enabled": True, "host": "a.example.com", "annotations": {"example.com/note": "TEXT"}}
 BLOCKS: dict[str, Any] = {"livenessProbe": {"exec": {"command": ["TEXT"]}}}
 """What is copied into a manifest as it is, by Helm's toYaml."""
-PLATFORM: dict[str, dict[str, Any]] = {
-    "postgres": {
-        "image": {"repository": "TEXT"},
-        "auth": {"database": "TEXT", "username": "TEXT", "existingSecret": "TEXT"},
-        "primary": {"persistence": {"storageClass": "TEXT"}, "configuration": {"TEXT": "TEXT"}},
-    },
-    "rabbitmq": {
-        "image": {"repository": "TEXT"},
-        "auth": {"username": "TEXT", "existingSecret": "TEXT"},
-        "persistence": {"storageClass": "TEXT"},
-        "configuration": {"TEXT": "TEXT"},
-    },
-    "redis": {
-        "image": {"repository": "TEXT"},
-        "auth": {"existingSecret": "TEXT"},
-        "persistence": {"storageClass": "TEXT"},
-        "configuration": {"TEXT": "TEXT"},
-    },
-    "kafka": {
-        "image": {"repository": "TEXT"},
-        "persistence": {"storageClass": "TEXT"},
-        "heap": "TEXT",
-        "configuration": {"TEXT": "TEXT"},
-    },
-}
 
 
 def filled(template: Any, text: str) -> Any:
@@ -81,14 +55,12 @@ def strings(document: Any) -> list[str]:
     return [document] if isinstance(document, str) else []
 
 
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
+@pytest.mark.parametrize("chart", APPLICATION_CHARTS, ids=lambda chart: chart.name)
 @given(texts)
 @settings(deadline=None, max_examples=40)
 def test_any_string_comes_through(chart: Path, text: str) -> None:
     """Where a harmless word stands, so does any string: nothing is lost, split or read as something else."""
-    values = PLATFORM.get(chart.name, APPLICATION)
-    if chart in APPLICATION_CHARTS:
-        values = _application_values(chart, text)
+    values = _values(chart, text)
     harmless = _strings(chart, filled(values, "w0rd"))
 
     hostile = _strings(chart, filled(values, text))
@@ -97,10 +69,10 @@ def test_any_string_comes_through(chart: Path, text: str) -> None:
     assert harmless.count("w0rd") == hostile.count(text) - harmless.count(text)
 
 
-def _application_values(chart: Path, text: str) -> dict[str, Any]:
+def _values(chart: Path, text: str) -> dict[str, Any]:
     """The values of `chart` that take any string, less those that go through toYaml where `text` is nothing for it."""
     known = yaml.safe_load((chart / "values.yaml").read_text())
-    values = APPLICATION | ({} if NOT_FOR_TO_YAML.search(text) else BLOCKS) | {"ingress": INGRESS}
+    values = ANYWHERE | ({} if NOT_FOR_TO_YAML.search(text) else BLOCKS) | {"ingress": INGRESS}
     return {name: value for name, value in values.items() if name in known}
 
 
