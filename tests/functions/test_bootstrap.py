@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import helm_python
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -64,6 +65,22 @@ def test_embedded_charts_arrive_with_their_library(platform: Platform) -> None:
     assert set(platform.tree("charts", status["charts"]["revision"])) == wanted
     pushed = platform.file("user-service/charts/library/Chart.yaml", "charts")
     assert pushed == (root / "library" / "Chart.yaml").read_text()
+
+
+def test_a_clone_of_the_charts_renders_as_it_is(platform: Platform, tmp_path: Path) -> None:
+    """No network and no dependency build: Helm finds the library where the push put it."""
+    platform.bootstrap()
+    files = platform.files("charts")
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(content)
+    charts = sorted({path.partition("/")[0] for path in files})
+    rendered = {}
+    for chart in charts:
+        with helm_python.Chart.load(tmp_path / chart) as loaded:
+            rendered[chart] = "".join(loaded.render(name="dev-shop", namespace="dev").values())
+    assert "library" not in charts
+    assert [chart for chart, text in rendered.items() if 'name: "dev-shop"' not in text] == []
 
 
 def test_a_newer_installation_moves_main_forward_and_an_older_one_leaves_it(platform: Platform, tmp_path: Path) -> None:
