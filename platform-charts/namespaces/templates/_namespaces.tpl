@@ -39,6 +39,11 @@ labels:
   {{- include "namespaces.labels" .root | nindent 2 }}
 {{- end }}
 
+{{/* A quantity as text: a number as JSON writes it, which is never 1e+06. */}}
+{{- define "namespaces.quantity" -}}
+{{ kindIs "string" . | ternary . (toJson .) }}
+{{- end }}
+
 {{- define "namespaces.quota" -}}
 {{- with .namespace.quota }}
 ---
@@ -49,7 +54,7 @@ metadata:
 spec:
   hard:
     {{- range $name, $value := . }}
-    {{ $name | quote }}: {{ $value | toString | quote }}
+    {{ $name | quote }}: {{ include "namespaces.quantity" $value | quote }}
     {{- end }}
 {{- end }}
 {{- end }}
@@ -67,7 +72,7 @@ spec:
       {{- range $bound, $quantities := . }}
       {{ $bound }}:
         {{- range $name, $value := $quantities }}
-        {{ $name | quote }}: {{ $value | toString | quote }}
+        {{ $name | quote }}: {{ include "namespaces.quantity" $value | quote }}
         {{- end }}
       {{- end }}
 {{- end }}
