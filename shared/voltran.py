@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from shared.attempt import Attempt, Trace
 from shared.claims.status import ApplicationRow, Commit, ServiceRow
 from shared.drift import Drift, explain
-from shared.events import Delivery
+from shared.events import ClaimRef, Delivery
 from shared.git import Record, Repository, RepositoryMissing, Transaction, Writer, compose
 from shared.git.message import claim_of
 from shared.gitea import Gitea
@@ -20,6 +20,9 @@ REPOSITORY: Final = "voltran"
 BRANCH: Final = "main"
 KEEP: Final = ".gitkeep"
 """Keeps an empty folder in Git; the bootstrap function's, in everybody's folders."""
+
+MAX_UNRECORDED: Final = 1000
+"""Claims of which a process remembers the commit that it made last, in case that their statuses are not written."""
 
 Folders = Mapping[str, Mapping[str, bytes]]
 
@@ -95,6 +98,7 @@ class Voltran:
         self._together = together
         self._trace = trace
         self._seen: dict[str, str | None] = {}
+        self._unrecorded: dict[ClaimRef, tuple[tuple[str | None, str], str, frozenset[str]]] = {}
         self._writer = functools.cache(self._make_writer)
 
     def write(
@@ -115,6 +119,19 @@ class Voltran:
             self._metrics.commits.inc()
         if written.drift:
             attempt.note(written.drift.entry(written.commit, attempt.now))
+        return self._with_unrecorded(attempt, written)
+
+    def _with_unrecorded(self, attempt: Attempt[Any], written: Written) -> Written:
+        """`written`, or the commit before that did the same when its status could not be written."""
+        named = attempt.claim.status.commit.sha if attempt.claim.status.commit else None
+        state = named, written.change.checksum
+        made = self._unrecorded.pop(attempt.ref, None)
+        if not written.commit and made is not None and made[0] == state:
+            written = replace(written, commit=made[1], touched=made[2])
+        if written.commit:
+            self._unrecorded[attempt.ref] = state, written.commit, written.touched
+            for oldest in list(self._unrecorded)[:-MAX_UNRECORDED]:
+                self._unrecorded.pop(oldest, None)
         return written
 
     def survey(self, organization: str) -> None:
@@ -221,12 +238,11 @@ class Voltran:
 def _is_fresh(attempt: Attempt[Any]) -> bool:
     """Whether the status may be trusted about commits: it knows of all generations but, at most, the present one.
 
-    Otherwise the files may have been changed and changed back, by commits whose statuses were never written; and so
-    they have been while there is something that was restored and not told.
+    Otherwise the files may have been changed and changed back, by commits whose statuses were never written.
     """
     observed: int = attempt.claim.status.observedGeneration or 0
     generation: int = attempt.claim.metadata.generation
-    return observed >= generation - 1 and not attempt.notes
+    return observed >= generation - 1
 
 
 def others(git: Transaction, folder: str, known: set[str]) -> tuple[str, ...]:
