@@ -177,7 +177,8 @@ def _allowed(part: Schema, made: Schema) -> str:
     if part.get("pattern", "").endswith("%$"):
         return "percentage"
     words = {"object": "map", "array": "list", "boolean": "`true`, `false`"}
-    return words.get(part["type"], part["type"])
+    kind: str = part["type"]
+    return words.get(kind, kind)
 
 
 def _code(text: str | None) -> str:

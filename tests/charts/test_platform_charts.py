@@ -17,12 +17,15 @@ from tests.charts import platform
 from tests.charts.engine import render, unpack
 from tests.charts.platform import CASES, CHARTS, GOLDEN, NAMESPACE, ROOT, SERVICES, Case, Manifest
 from tests.charts.platform_readme import readme
+from tests.charts.restricted import violations
 
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 LONGEST_RELEASE = "sandbox-platform-" + "x" * 36
 """53 characters, the most that Helm takes."""
 LONGEST_CONTROLLER = 52
 """Of a StatefulSet's and a CronJob's name: their pods and Jobs carry longer ones."""
+OLDEST_KUBERNETES = "1.29.0"
+"""The charts promise no older one."""
 MUTABLE = {
     *("minReadySeconds", "ordinals", "persistentVolumeClaimRetentionPolicy"),
     *("replicas", "revisionHistoryLimit", "template", "updateStrategy"),
@@ -62,11 +65,12 @@ def test_a_second_rendering_has_the_same_bytes(case: Case) -> None:
 
 @every_case
 def test_every_object_is_valid(case: Case) -> None:
-    """Against the schemas of the newest Kubernetes that are at hand, unknown fields refused."""
+    """Against the schemas of the newest Kubernetes that are at hand and of an old one, unknown fields refused."""
     manifests = of(case)
 
     for manifest in manifests:
         kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
+        kubernetes_validate.validate(manifest, OLDEST_KUBERNETES, strict=True)
     names = [
         (manifest["kind"], manifest["metadata"].get("namespace"), manifest["metadata"]["name"])
         for manifest in manifests
@@ -89,6 +93,7 @@ def test_pods_keep_to_the_restricted_standard(case: Case) -> None:
     """Each container of each workload, sidecars, preparation and backups too; and no pod has a token."""
     manifests = of(case)
     for pod in platform.pod_specs(manifests):
+        assert violations(pod) == []
         assert pod["automountServiceAccountToken"] is False
         assert pod["enableServiceLinks"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
