@@ -124,9 +124,9 @@ class Written:
         self.inside: list[str] = []
         getattr(self, f"_{type(claim).__name__}")(claim, claim_document)
         plan(self.files)
-        self.documents = {path: yaml.safe_load(content) for path, content in self.files.items() if content}
+        self.documents = {path: _loaded(content) for path, content in self.files.items() if content}
         self.applications = {
-            f"{path} {folder}": _rendered(renderer, yaml.safe_dump(manifest), folder)
+            f"{path} {folder}": _rendered(renderer, self.files[path], folder)
             for path, manifest in self.documents.items()
             if (manifest or {}).get("kind") == "ApplicationSet"
             for folder in self._folders(manifest)
@@ -175,8 +175,14 @@ def _below(folder: str, rows: dict[str, dict[str, bytes]]) -> dict[str, bytes]:
 
 
 @functools.cache
-def _rendered(renderer: Renderer, manifest: str, folder: str) -> dict[str, Any]:
-    return renderer.application(yaml.safe_load(manifest), folder)
+def _rendered(renderer: Renderer, manifest: bytes, folder: str) -> dict[str, Any]:
+    return renderer.application(_loaded(manifest), folder)
+
+
+@functools.cache
+def _loaded(content: bytes) -> Any:
+    """Most of it is the same for every string. Nobody changes it."""
+    return yaml.safe_load(content)
 
 
 def _environment(given: Document, cluster_type: str, name: str) -> Environment:
