@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     author_email: str = Field("infraforge@localhost.localdomain", description="The author's address.")
     body_limit: int = Field(2 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
     max_waiting: int = Field(
-        48, gt=0, description="Events worked on or waiting at once; one more is answered 503. Below THREADS."
+        100, gt=0, description="Events worked on or waiting at once; one more is answered 503. Below THREADS."
     )
     removal_limit: int = Field(
         10, ge=0, description="Applications that one change may remove without a person's confirmation."

@@ -21,6 +21,9 @@ BRANCH: Final = "main"
 KEEP: Final = ".gitkeep"
 """Keeps an empty folder in Git; the bootstrap function's, in everybody's folders."""
 
+MAX_AHEAD: Final = 2000
+"""Commits that the branch may have gained between two looks; more are taken for another history."""
+
 MAX_UNRECORDED: Final = 1000
 """Claims of which a process remembers the commit that it made last, in case that their statuses are not written."""
 
@@ -74,7 +77,8 @@ class Voltran:
     """The `voltran` repository of each organization, and what this process knows of its state. Thread-safe.
 
     `seen` is the head at which everything that `memory` holds for settled was as it should be. Our own push onto it
-    moves it on, and `survey` compares it with the head there is.
+    moves it on, and `survey` compares it with the head there is. When that is of another history, what statuses
+    remember of commits counts no more: Gitea is asked once for each claim.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class Voltran:
         self._together = together
         self._trace = trace
         self._seen: dict[str, str | None] = {}
+        self._asked_since_rewriting: dict[str, set[ClaimRef]] = {}
         self._unrecorded: dict[ClaimRef, tuple[tuple[str | None, str], str, frozenset[str]]] = {}
         self._writer = functools.cache(self._make_writer)
 
@@ -140,7 +145,10 @@ class Voltran:
             with self._repository(organization).transaction() as git:
                 seen = self._seen.get(organization)
                 if git.head is None or git.head != seen:
-                    self._memory.unsettle(git.touched(seen))
+                    is_rewritten = seen is not None and (git.head is None or git.commits(seen, MAX_AHEAD) is None)
+                    if is_rewritten:
+                        self._asked_since_rewriting[organization] = set()
+                    self._memory.unsettle(None if is_rewritten else git.touched(seen))
                     self._seen[organization] = git.head
         except RepositoryMissing:
             self._memory.unsettle(None)  # who looks at a claim will say so
@@ -175,7 +183,7 @@ class Voltran:
     ) -> dict[str, str | None]:
         """What a row says of its files: `path`, `checksum`, and the last `commit` that changed them."""
         current = checksum(written.change.folders[folder])
-        known = recorded is not None and _is_fresh(attempt)
+        known = recorded is not None and self._trusts(organization, attempt)
         remembered = Remembered(recorded.checksum, recorded.commit) if recorded and known else Remembered(None, None)
         new = written.commit if folder in written.touched else None
         commit = last_commit(new, current, remembered, [folder], self._asked(organization))
@@ -184,9 +192,10 @@ class Voltran:
     def commit(self, organization: str, written: Written, attempt: Attempt[Any], scope: Sequence[str]) -> Commit | None:
         """The claim's own commit, and its address for people; `scope` is where to look when nobody remembers it."""
         status, current = attempt.claim.status, written.change.checksum
-        known = status.commit is not None and _is_fresh(attempt)
+        known = status.commit is not None and self._trusts(organization, attempt)
         remembered = Remembered(status.checksum, status.commit.sha if status.commit and known else None)
         sha = last_commit(written.commit, current, remembered, scope, self._asked(organization))
+        self._asked_since_rewriting.get(organization, set()).add(attempt.ref)
         return Commit(sha=sha, url=f"{self._gitea_url}/{organization}/{REPOSITORY}/commit/{sha}") if sha else None
 
     def _commit(self, organization: str, git: Transaction, attempt: Attempt[Any], plan: Plan) -> Written:
@@ -217,6 +226,11 @@ class Voltran:
         if not paths or status.checksum is None:
             return None
         return explain(paths, self._asked(organization), str(attempt.ref), status.observedGeneration or 0)
+
+    def _trusts(self, organization: str, attempt: Attempt[Any]) -> bool:
+        """Whether the commits that a status remembers are still those of the branch, as far as this process knows."""
+        asked = self._asked_since_rewriting.get(organization)
+        return _is_fresh(attempt) and (asked is None or attempt.ref in asked)
 
     def _asked(self, organization: str) -> Callable[[str], PastCommit | None]:
         return lambda path: self._gitea.last_commit(organization, REPOSITORY, path)

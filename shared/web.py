@@ -55,7 +55,7 @@ class Endpoint:
     pings: Mapping[str, Callable[[], None]]
     metrics: Metrics
     body_limit: int
-    max_waiting: int = 48
+    max_waiting: int = 100
     """Events worked on or waiting at once, each holding at most `body_limit` bytes of its request."""
     routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] = field(default_factory=dict)
 

@@ -106,10 +106,11 @@ class BootstrapHandler:
 
     def survey(self, event: events.Event) -> Inputs | None:
         """There is one claim as a rule, and much that it depends on: it is always looked at, but for our own pushes."""
-        if event.delivery is not None and not any(
-            self._voltran.is_news(organization, event.delivery) for organization in self._organizations()
-        ):
+        organizations = self._organizations()
+        if event.delivery is not None and not any(self._voltran.is_news(one, event.delivery) for one in organizations):
             return None
+        for organization in sorted(organizations):
+            self._voltran.survey(organization)
         return lambda _: None
 
     def announce(self, attempt: Attempt[BootstrapClaim]) -> Reply | None:

@@ -27,7 +27,7 @@ class Bounds:
     """Bytes of those events, each with its `OVERHEAD`."""
     event: int = 8 * 1024 * 1024
     """Bytes of one event; the ingress answers 413 to more."""
-    concurrency: int = 32
+    concurrency: int = 48
     """Requests at a time from each trigger to its subscriber."""
 
 

@@ -30,7 +30,7 @@ NAMESPACES: Final = ("platform-system", "platform-services", "argocd", "dev", "q
 GITEA_URL: Final = "http://gitea-http.gitea.svc:3000"
 """The address that claims say and Git holds, whatever the port Gitea listens on here."""
 MIRRORED: Final = "ghcr.io"
-THREADS: Final = "64"
+THREADS: Final = "128"
 """Of each function: more than INFRAFORGE_MAX_WAITING, so that what exceeds it hears 503 and a probe is answered."""
 
 PACKAGES: Final = Path(__file__).resolve().parents[2]

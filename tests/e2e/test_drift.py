@@ -190,6 +190,11 @@ def test_a_rewritten_history(box: Box, person: Person) -> None:
         box.wait_reason(kind, namespace, "Committed")
     assert box.voltran.log()[-1].sha == root
 
+    def named() -> set[str]:
+        return {document["status"]["commit"]["sha"] for document in box.all()}
+
+    until(lambda: named() <= {one.sha for one in box.voltran.log()}, "no status names a commit that is gone", SECONDS)
+
 
 def test_a_deleted_branch(box: Box, person: Person) -> None:
     """Gitea deletes no default branch, so it is made another's first."""
