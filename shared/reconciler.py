@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -112,11 +113,12 @@ class Reconciler(Generic[ClaimT]):
         inputs = self._handler.survey(event)
         if inputs is None:
             return None
-        unsettled = [
-            ref
+        looked = [
+            (ref, place(document), self._memory.is_settled(ref, _version(document), inputs(document)))
             for ref, document in self._listed()  # to its end first: a list may not be continued after some minutes
-            if not self._memory.is_settled(ref, _version(document), inputs(document))
         ]
+        rivals = Counter(where for _, where, _ in looked)  # whose an environment is may change with the others
+        unsettled = [ref for ref, where, settled in looked if not settled or rivals[where] > 1]
         return self._all(unsettled, event)
 
     def _wake_successors(self, event: Event, environment: tuple[str, str]) -> None:

@@ -299,6 +299,8 @@ class Convergence(RuleBasedStateMachine):
         for _ in range(ROUNDS):
             before = self.state()
             self.resync(slot)
+            if world.voltran and world.voltran.is_rewritten:
+                self.resync(1 - slot)  # only who knew the history before may see that it is another one
             if self.state() == before:
                 break
         else:

@@ -160,3 +160,19 @@ def test_a_process_is_killed_after_it_has_laid_out_another_environment(world: Wo
     resync(world)
     assert not world.plans
     assert truth(world) == []
+
+
+def test_a_claim_of_the_same_second_with_a_smaller_uid(world: World) -> None:
+    """It owns the environment from then on, and who was settled there is told."""
+    spec = {"clusterType": "nonprod", "environment": "dev", "applications": []}
+    claim(world)
+    other = world.cluster.create_claim("ApplicationClaim", "team-b", "one", spec)
+    first = world.cluster.objects["applicationclaims", CLAIM.namespace, CLAIM.name]["metadata"]
+    live = world.cluster.objects["applicationclaims", "team-b", "one"]["metadata"]
+    live |= {"uid": "a", "creationTimestamp": first["creationTimestamp"]}
+    assert first["uid"] > "a" < other["metadata"]["uid"]
+    resync(world)
+    assert truth(world) == []
+    found = world.cluster.claim(CLAIM)
+    assert found is not None
+    assert [one["reason"] for one in found["status"]["conditions"] if one["type"] == "Ready"] == ["EnvironmentConflict"]
