@@ -101,7 +101,7 @@ def test_what_is_remembered_of_a_failure(error: Exception, again: bool, why: str
 def test_a_wake_up_converges_every_claim(wake_up: Event) -> None:
     bench = Bench()
     for name in ("a", "b", "c"):
-        bench.put(document(name))
+        bench.put(document(name, environment=name))
     assert bench.reconciler.react(wake_up) == REPLY
     assert [bench.condition("Ready", name) for name in ("a", "b", "c")] == ALL_READY
 
@@ -119,7 +119,7 @@ def test_a_resync_of_settled_claims_reads_none_of_them() -> None:
     """One list, and nothing for each claim."""
     bench = Bench()
     for name in ("a", "b", "c"):
-        bench.put(document(name))
+        bench.put(document(name, environment=name))
     resync(bench)
     reads, writes, lists = bench.kube.reads, len(bench.kube.status_writes), bench.kube.lists
     for _ in range(3):
@@ -130,7 +130,7 @@ def test_a_resync_of_settled_claims_reads_none_of_them() -> None:
 
 
 def edited(bench: Bench) -> None:
-    bench.put(document("b", services=[{"name": "redis"}]))
+    bench.put(document("b", environment="b", services=[{"name": "redis"}]))
 
 
 def moved(bench: Bench) -> None:
@@ -157,7 +157,7 @@ UNSETTLED = [
 def test_a_resync_looks_at_exactly_those_that_are_not_settled(change: Any, why: str) -> None:
     bench = Bench()
     for name in ("a", "b", "c"):
-        bench.put(document(name))
+        bench.put(document(name, environment=name))
     resync(bench)
     bench.handler.converged.clear()
     change(bench)
@@ -197,7 +197,7 @@ def test_a_resync_goes_on_after_a_failure(error: Exception, raised: type[Excepti
 
     bench = Bench(converge)
     for name in ("a", "b", "c"):
-        bench.put(document(name))
+        bench.put(document(name, environment=name))
     if raised is None:
         resync(bench)
     else:
@@ -214,7 +214,7 @@ def test_a_resync_tells_of_a_fault_of_ours_first() -> None:
 
     bench = Bench(converge)
     for name in ("a", "b", "c"):
-        bench.put(document(name))
+        bench.put(document(name, environment=name))
     with pytest.raises(ZeroDivisionError):
         resync(bench)
 

@@ -34,6 +34,7 @@ class FakeGit:
         self.differing = frozenset(differing)
         self.head = self.tip = head
         self.is_missing = False
+        self.is_rewritten = False
         self.since: list[str | None] = []
         self._names = names
         self.log: list[str] = []
@@ -75,6 +76,10 @@ class FakeGit:
     def touched(self, since: str | None) -> frozenset[str] | None:
         self.since.append(since)
         return None if since is None else self.differing
+
+    def commits(self, since: str, most: int) -> tuple[str, ...] | None:
+        """None is a history that `since` is not part of."""
+        return None if self.is_rewritten else ()
 
     def names(self, _: str) -> tuple[str, ...]:
         return self._names
@@ -321,7 +326,15 @@ def without_branch(git: FakeGit) -> None:
     git.head, git.differing = None, frozenset({"appsets", "environments"})
 
 
-LOST = [(missing, "the repository was deleted"), (without_branch, "the branch was deleted")]
+def rewritten(git: FakeGit) -> None:
+    git.head, git.is_rewritten = "head-2", True
+
+
+LOST = [
+    (missing, "the repository was deleted"),
+    (without_branch, "the branch was deleted"),
+    (rewritten, "the branch is of another history"),
+]
 
 
 @pytest.mark.parametrize(("lose", "why"), LOST, ids=[case[1] for case in LOST])
@@ -402,3 +415,25 @@ def test_our_own_push_is_no_news() -> None:
     store.write("o", attempt(), planned(), SCOPE)
     assert not store.is_news("o", push(before="head-1", after="new-sha", messages=("cut",), total=99))
     assert store.is_news("o", push(before="other", after="new-sha")), "somebody forced the branch to where we were"
+
+
+def test_after_a_rewriting_gitea_is_asked_once_for_each_claim() -> None:
+    """What a status remembers may be of the history that is gone."""
+    git, known = FakeGit(), FakeGitea(**{"a": PastCommit("there", "2026-01-01T00:00:00+00:00")})
+    store = voltran(git, known)
+    change = Change(folders={A: {"values.yaml": b"a: 1\n"}})
+    here = attempt(observedGeneration=4, checksum=change.checksum, commit={"sha": "gone"})
+    asked = Written(change)
+
+    def named() -> str | None:
+        found = store.commit("o", asked, here, [A])
+        return found.sha if found else None
+
+    store.survey("o")
+    assert named() == "gone", "nobody knows of a rewriting"
+    rewritten(git)
+    store.survey("o")
+    assert named() == "there"
+    assert len(known.asked) == 1
+    assert named() == "gone", "asked once: its status says by now what Gitea said"
+    assert len(known.asked) == 1
