@@ -38,6 +38,8 @@ CHARTS: Final = "charts"
 PLATFORM_CHARTS: Final = "platform-charts"
 VOLTRAN: Final = "voltran"
 REPOSITORIES: Final = (CHARTS, PLATFORM_CHARTS, VOLTRAN)
+MAX_ASKED: Final = 60
+"""Paths whose last commits Gitea is asked for, when no status says which was the claim's last one."""
 SCOPE: Final = ("root-apps", "environments", "appsets")
 
 _APPLICATIONS: Final = Resource(API_VERSION, "applications")
@@ -281,7 +283,7 @@ class BootstrapHandler:
     ) -> None:
         claim, report = attempt.claim, attempt.report
         organization, clusters = claim.spec.gitea.organization, last.clusters
-        commit = self._voltran.commit(organization, written, attempt, self._newest(claim, clusters))
+        commit = self._voltran.commit(organization, written, attempt, self._where_to_look(claim, clusters, written))
         heads = {**published, VOLTRAN: commit.sha if commit else None}
         report.set(
             phase=BOOTSTRAPPED_PHASE,
@@ -318,12 +320,11 @@ class BootstrapHandler:
                 BOOTSTRAPPED_PHASE, f"{count} environments of {len(clusters)} cluster types are ready for claims"
             )
 
-    def _newest(self, claim: BootstrapClaim, clusters: Sequence[ClusterSpec]) -> list[str]:
-        """What the claim's last commit changed, in case that its status was lost: some of what is not recorded yet."""
+    def _where_to_look(self, claim: BootstrapClaim, clusters: Sequence[ClusterSpec], written: Written) -> list[str]:
+        """What the claim's last commit may have changed, should its status not say: first what is not recorded yet."""
         differing = _places(self._recorded(claim)).keys() ^ _places(clusters).keys()
-        return ["root-apps", *(f"environments/{type_}/{name}/platform/{desired.KEEP}" for type_, name in differing)][
-            :MAX_NAMED
-        ]
+        new = [f"environments/{type_}/{name}/platform/{desired.KEEP}" for type_, name in sorted(differing)]
+        return list(dict.fromkeys(["root-apps", *new, *sorted(written.change.files)]))[:MAX_ASKED]
 
     def _row(self, claim: BootstrapClaim, name: str, new: str | None) -> RepositoryRow:
         """The head as it was when this function last wrote: claims move it on all the time."""
