@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from shared.claims import place
 from shared.claims.meta import CONFIRM_REMOVAL, FINALIZER, REMOVE_ENVIRONMENTS
 from shared.git.objects import decode_tree
 from shared.kube.client import Document
@@ -55,6 +56,13 @@ class Audit:
             self.world.violations.append(f"{reference(document)} lost its finalizer though nobody deletes it")
         if document["kind"] == "BootstrapClaim" and bare is not None and bare.is_rewritten:
             return  # a stranger may have brought back what it had removed long ago
+        heirs = [
+            one
+            for one in self.world.cluster.claims(document["kind"])
+            if place(one) == place(document) and one["metadata"]["uid"] != uid
+        ]
+        if document["kind"] != "BootstrapClaim" and heirs:
+            return  # who owns the environment now adopts what is there
         left = [path for path in (bare.files() if bare else ()) if self._wrote(bare, path, uid)]
         if left:
             self.world.violations.append(f"{reference(document)} lets go, and {left[:3]} are still in Git")
