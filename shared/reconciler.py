@@ -76,6 +76,7 @@ class Reconciler(Generic[ClaimT]):
         self._clock = clock
         self._turns = Turns()
         self._untold: dict[ClaimRef, list[HistoryEntry]] = {}
+        self._news: set[ClaimRef] = set()
         self._recorder = Recorder(kube, kind.name)
 
     def react(self, event: Event) -> Reply | None:
@@ -164,6 +165,7 @@ class Reconciler(Generic[ClaimT]):
             notes=self._untold.setdefault(ref, []),
             trace=self._trace,
         )
+        attempt.has_news = ref in self._news
         epoch, begun = self._memory.epoch, self._clock()
         failure: InfraForgeError | None = None
         try:
@@ -176,12 +178,14 @@ class Reconciler(Generic[ClaimT]):
             self._forget(ref)
             return None
         except InfraForgeError as error:
+            self._keep_news(attempt)
             if attempt.document is None:
                 raise _unread(error) from error
             if isinstance(error, KubeConflict) and not last:
                 raise
             attempt.report.fail(error)
             failure = error
+        self._keep_news(attempt)
         if attempt.let_go:
             self._forget(ref)
             return None
@@ -195,11 +199,18 @@ class Reconciler(Generic[ClaimT]):
             self._memory.remember(ref, version, None if failure else attempt.settled, epoch=epoch, begun=begun)
         if failure:
             return None
+        self._news.discard(ref)
         return self._handler.announce(attempt)
+
+    def _keep_news(self, attempt: Attempt[ClaimT]) -> None:
+        """What is to be announced is so also when this try ends here, and the next one finds everything done."""
+        if attempt.has_news:
+            self._news.add(attempt.ref)
 
     def _forget(self, ref: ClaimRef) -> None:
         self._memory.forget(ref)
         self._untold.pop(ref, None)
+        self._news.discard(ref)
 
     def _record(self, attempt: Attempt[ClaimT]) -> Document:
         """Write the status, last of all, and only if it says something new; returns the claim as it is then."""

@@ -98,7 +98,7 @@ class BootstrapHandler:
         new = {name: self._publish(organization, name) for name in self._charts}
         last = _Pass()
         written = self._voltran.write(organization, attempt, lambda git: self._plan(git, attempt, last), SCOPE)
-        attempt.has_news = VOLTRAN in created
+        attempt.has_news |= VOLTRAN in created
         attempt.begin(DEPLOY)
         self._deploy(attempt.claim, last.clusters)
         attempt.begin(REGISTER)
@@ -259,13 +259,15 @@ class BootstrapHandler:
             self._kube.delete(_APPLICATIONS, settings.argocd_namespace, name)
 
     def _withdraw_wish(self, attempt: Attempt[BootstrapClaim], last: _Pass) -> None:
-        """A wish to remove environments is granted once: left there, it would remove what comes later by that name."""
-        if last.removed:
-            names = ", ".join(_named(last.removed))
-            attempt.tell("EnvironmentsRemoved", f"removed as the annotation named them: {names}", normal=True)
-            attempt.document = self._kube.patch_metadata(
-                attempt.kind.resource, attempt.live, {"annotations": {REMOVE_ENVIRONMENTS: None}}
-            )
+        """A wish to remove environments is heard once, granted or not: left there, it would remove what comes later."""
+        wish = attempt.claim.metadata.annotations.get(REMOVE_ENVIRONMENTS)
+        if wish is None:
+            return
+        removed = f"removed {_few(_named(last.removed))}" if last.removed else "there was nothing to remove"
+        attempt.tell("EnvironmentsRemoved", f"as the annotation {REMOVE_ENVIRONMENTS} wished: {removed}", normal=True)
+        attempt.document = self._kube.patch_metadata(
+            attempt.kind.resource, attempt.live, {"annotations": {REMOVE_ENVIRONMENTS: None}}
+        )
 
     def _register_hook(self, organization: str) -> str | None:
         settings = self._settings

@@ -134,7 +134,8 @@ def test_orphans_go_by_name_once(there: Platform) -> None:
     live = there.live(CLAIM)
     assert "platform.infraforge.io/remove-environments" not in live["metadata"].get("annotations", {})
     assert live["status"]["orphanedEnvironments"] == ["nonprod/qa"]
-    assert ("EnvironmentsRemoved", "removed as the annotation named them: nonprod/dev") in there.told(CLAIM)
+    wish = "as the annotation platform.infraforge.io/remove-environments wished: "
+    assert ("EnvironmentsRemoved", f"{wish}removed nonprod/dev") in there.told(CLAIM)
     there.apply(APPS)
     resync(there)
     assert f"{DEV}/applications/user-service/values.yaml" in there.tree(), "who comes later is safe"
@@ -146,6 +147,11 @@ def test_a_wish_cannot_remove_what_is_claimed(there: Platform) -> None:
     there.annotate(CLAIM, remove_environments="nonprod/dev,prod/prod")
     there.react(CLAIM)
     assert there.files() == before
+    assert "platform.infraforge.io/remove-environments" not in there.live(CLAIM)["metadata"].get("annotations", {})
+    gone(there, APPS)
+    left = there.files()
+    resync(there)
+    assert there.files() == left, "a wish that came too early does not wait for its time"
 
 
 def test_another_installations_part_outlives_a_change_of_types(there: Platform) -> None:
