@@ -24,6 +24,9 @@ KEEP: Final = ".gitkeep"
 MAX_AHEAD: Final = 2000
 """Commits that the branch may have gained between two looks; more are taken for another history."""
 
+MAX_ASKED: Final = 60
+"""Folders of rows whose last commits Gitea is asked for, to find the claim's."""
+
 MAX_UNRECORDED: Final = 1000
 """Claims of which a process remembers the commit that it made last, in case that their statuses are not written."""
 
@@ -194,7 +197,19 @@ class Voltran:
         status, current = attempt.claim.status, written.change.checksum
         known = status.commit is not None and self._trusts(organization, attempt)
         remembered = Remembered(status.checksum, status.commit.sha if status.commit and known else None)
-        sha = last_commit(written.commit, current, remembered, scope, self._asked(organization))
+        ask, others_paths = self._asked(organization), list[str]()
+
+        def own(path: str) -> PastCommit | None:
+            past = ask(path)
+            if past is None or past.claim in {None, str(attempt.ref)}:
+                return past
+            others_paths.append(path)  # in a folder that claims share, the last word may be another's
+            return None
+
+        sha = last_commit(written.commit, current, remembered, scope, own)
+        if others_paths:
+            closer = [*scope, *list(written.change.folders)[:MAX_ASKED]]
+            sha = last_commit(written.commit, current, Remembered(None, None), closer, own)
         self._asked_since_rewriting.get(organization, set()).add(attempt.ref)
         return Commit(sha=sha, url=f"{self._gitea_url}/{organization}/{REPOSITORY}/commit/{sha}") if sha else None
 

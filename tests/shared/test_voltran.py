@@ -437,3 +437,13 @@ def test_after_a_rewriting_gitea_is_asked_once_for_each_claim() -> None:
     assert len(known.asked) == 1
     assert named() == "gone", "asked once: its status says by now what Gitea said"
     assert len(known.asked) == 1
+
+
+def test_in_a_shared_folder_the_claims_own_commit_is_looked_for_row_by_row() -> None:
+    """The structure's `.gitkeep` lies in the same folder, and who restored it last was not this claim."""
+    theirs = PastCommit("theirs", "2026-01-02T00:00:00+00:00", claim="BootstrapClaim/platform-system/p", generation=1)
+    own = PastCommit("own", "2026-01-01T00:00:00+00:00", claim=str(REF), generation=4)
+    known = FakeGitea(platform=theirs, a=own)
+    found = voltran(FakeGit(), known).commit("o", Written(CHANGE), attempt(), SCOPE)
+    assert found is not None
+    assert found.sha == "own"
