@@ -329,7 +329,10 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             report.ready("Committed", f"all {count} {self.rows} are in Git")
             attempt.settled = Settled(environment, self._scope(environment)) if draft.is_final else None
             return
-        reason, message = reasons[0][0], "; ".join(message for _, message in reasons)
+        reason, message = (
+            reasons[0][0],
+            "; ".join(message for _, message in reversed(reasons)),
+        )  # a line to paste comes last
         wanted = len(getattr(attempt.claim.spec, self.rows))
         report.mark(COMMITTED, "False", reason, f"{count} of {wanted} are in Git; {message}")
         if draft.held:
