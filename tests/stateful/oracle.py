@@ -162,8 +162,9 @@ class Oracle:
         yield from self._orphans(document)
         for row in document["status"]["repositories"]:
             bare = self.world.server.repositories[row["name"]]
-            if row["commit"] not in {one.sha for one in bare.history()} and not bare.is_rewritten:
-                yield f"names commit {row['commit'][:8]} of {row['name']}, which is not in main"
+            named, there = row.get("commit"), {one.sha for one in bare.history()}
+            if named not in (there or {None}) and not bare.is_rewritten:  # an empty repository has none to name
+                yield f"names commit {named} of {row['name']}, which is not in main"
         yield from self._named((document["status"].get("commit") or {}).get("sha"), list(structure))
 
     def _orphans(self, document: Document) -> Iterator[str]:
