@@ -6,6 +6,7 @@ from typing import Final
 
 from shared.claims.status import HistoryEntry
 from shared.history import PastCommit
+from shared.wording import listed
 
 DRIFTED: Final = "Drifted"
 MAX_ASKED: Final = 10
@@ -27,9 +28,7 @@ class Drift:
     @property
     def message(self) -> str:
         """One line for people."""
-        shown = ", ".join(_line(path, MAX_PATH) for path in self.paths[:MAX_ASKED])
-        more = f" and {len(self.paths) - MAX_ASKED} more" if len(self.paths) > MAX_ASKED else ""
-        return f"{shown}{more}: changed {self._by()}"
+        return f"{listed([_line(path, MAX_PATH) for path in self.paths], MAX_ASKED)}: changed {self._by()}"
 
     def entry(self, restored: str | None, now: str) -> HistoryEntry:
         """What the claim's status keeps of it; `restored` is the commit that put it right."""

@@ -10,7 +10,7 @@ Each has one folder in which every sub-folder is a row of the claim, and one App
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from shared import leaks
@@ -18,14 +18,13 @@ from shared.admission import Admission, EnvironmentClaimT
 from shared.attempt import Attempt, Kind
 from shared.claims import place
 from shared.claims.names import is_label
-from shared.claims.status import ApplicationRow, ServiceRow
 from shared.conditions import COMMITTED, NOT_TRACKED, VALID
+from shared.drafts import Draft, Hold, Row, held_row
 from shared.environments import Environment, check_names, locate
 from shared.errors import ConfirmationRequired, InfraForgeError
 from shared.events import Event
 from shared.finalizer import hold, is_held, let_go, reread_held
 from shared.git import Transaction
-from shared.history import checksum
 from shared.memory import Settled
 from shared.reconciler import Inputs
 from shared.removal import Limits, Removal, is_confirmed, request
@@ -33,47 +32,12 @@ from shared.steps import ADMIT, HOLD, RELEASE
 from shared.voltran import Change, Plan, Voltran, Written, others
 from shared.web import Reply
 
-Row = ApplicationRow | ServiceRow
-
-CREDENTIAL: Final = "CredentialInValues"
 CONFIRMATION: Final = ConfirmationRequired.__name__
-MAX_NAMED: Final = 5
 MAX_ASKED: Final = 20
 """Folders that a status does not name, and that Gitea is asked about in one look."""
 
 
-@dataclass(frozen=True)
-class Hold:
-    """Why a row is not written."""
-
-    reason: str
-    message: str
-
-
 _KEPT: Final = Hold(CONFIRMATION, "it is no longer in the claim, and goes when that is confirmed")
-
-
-@dataclass
-class Draft:
-    """What a claim comes to: the content of each row's folder by its name, the set, and the rows that are held back.
-
-    `unfit` are the paths in the claim's spec that must not be shown in a commit.
-    """
-
-    folders: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
-    held: dict[str, Hold] = field(default_factory=dict)
-    unfit: list[str] = field(default_factory=list)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether another look at the same claim would come to the same."""
-        return not self.held
-
-    def hold_back(self, name: str, hold: Hold) -> None:
-        """`name` stays in Git as it is, and its neighbours go on."""
-        self.held[name] = hold
-        self.folders.pop(name, None)
 
 
 DraftT = TypeVar("DraftT", bound=Draft)
@@ -120,11 +84,9 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     def draft(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> DraftT:
         """The claim's files. Called when the head of Git is known and the claim was read."""
 
-    @abstractmethod
-    def row(
-        self, attempt: Attempt[EnvironmentClaimT], index: int, draft: DraftT, files: Mapping[str, Any] | None
-    ) -> Row:
-        """The status of the row at `index` in the spec; `files` is what is known of its folder unless it is held."""
+    def facts(self, attempt: Attempt[EnvironmentClaimT], index: int, draft: DraftT) -> dict[str, Any]:
+        """What the row at `index` in the spec says beside its state, its reason and its files."""
+        return {}
 
     def prepare(self, attempt: Attempt[EnvironmentClaimT]) -> None:
         """Whatever takes time and needs no Git, so that nobody waits for it there."""
@@ -187,7 +149,11 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         check_names(environment, self.releases(claim, environment), f"spec.{self.rows}")
         attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
         draft = last.draft = self.draft(attempt, environment)
-        self._hold_leaks(attempt, draft, folder)
+        draft.hold_leaks(
+            self.rows,
+            [(row.name, row.values) for row in getattr(claim.spec, self.rows)],
+            {row.name: row for row in getattr(claim.status, self.rows)},
+        )
         attempt.report.enter(COMMITTED)
         names = [row.name for row in getattr(claim.spec, self.rows)]
         gone = others(git, folder, {*names, *self.foreign})
@@ -268,25 +234,6 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             removal, objection, confirmation, f"{self.kind.name.lower()}/{metadata.name} -n {metadata.namespace}"
         )
 
-    def _hold_leaks(self, attempt: Attempt[EnvironmentClaimT], draft: DraftT, folder: str) -> None:
-        """Hold back whose values hold a credential. What is in Git already was looked at when it got there."""
-        recorded = {row.name: row for row in getattr(attempt.claim.status, self.rows)}
-        for index, row in enumerate(getattr(attempt.claim.spec, self.rows)):
-            before, files = recorded.get(row.name), draft.folders.get(row.name)
-            if before is not None and before.state == "Committed" and files and before.checksum == checksum(files):
-                continue
-            found = [f"{self.rows}[{index}].values.{path}" for path in leaks.find(row.values)]
-            if found:
-                draft.unfit += found
-                draft.hold_back(
-                    row.name,
-                    Hold(
-                        CREDENTIAL,
-                        f"spec.{_few(found)}: looks like a credential, and Git keeps what it is given for ever: put it "
-                        "into a Secret and name the Secret here",
-                    ),
-                )
-
     def _scope(self, environment: Environment) -> tuple[str, str]:
         return self.folder(environment), self.set_path(environment)
 
@@ -304,13 +251,15 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         recorded = {row.name: row for row in getattr(claim.status, self.rows)}
         rows = []
         for index, one in enumerate(getattr(claim.spec, self.rows)):
-            folder = f"{scope[0]}/{one.name}"
-            there = folder in written.change.folders
-            files = self._voltran.row(organization, written, attempt, folder, recorded.get(one.name)) if there else None
-            rows.append(self.row(attempt, index, draft, files))
-        rows += [self.row_model.model_validate(held_row(name, _KEPT, recorded.get(name))) for name in last.kept]
+            facts, before = self.facts(attempt, index, draft), recorded.get(one.name)
+            if one.name in draft.held:
+                rows.append(held_row(one.name, draft.held[one.name], before, **facts))
+            else:
+                files = self._voltran.row(organization, written, attempt, f"{scope[0]}/{one.name}", before)
+                rows.append({"name": one.name, "state": "Committed", "reason": "Committed", **files, **facts})
+        rows += [held_row(name, _KEPT, recorded.get(name)) for name in last.kept]
         report.set(
-            **{self.rows: rows},
+            **{self.rows: [self.row_model.model_validate(row) for row in rows]},
             **self.fields(attempt, draft),
             commit=self._voltran.commit(organization, written, attempt, scope),
             checksum=written.change.checksum,
@@ -323,16 +272,14 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     ) -> None:
         report, count = attempt.report, len(draft.folders)
         reasons = [(CONFIRMATION, last.request)] if last.request else []
-        reasons += [_why(draft.held)] if draft.held else []
+        reasons += [draft.reason] if draft.held else []
         if not reasons:
             report.mark(COMMITTED, "True", "Committed", f"{count} {self.rows} and their ApplicationSet are in Git")
             report.ready("Committed", f"all {count} {self.rows} are in Git")
             attempt.settled = Settled(environment, self._scope(environment)) if draft.is_final else None
             return
-        reason, message = (
-            reasons[0][0],
-            "; ".join(message for _, message in reversed(reasons)),
-        )  # a line to paste comes last
+        reason = reasons[0][0]
+        message = "; ".join(message for _, message in reversed(reasons))  # the line to paste comes last
         wanted = len(getattr(attempt.claim.spec, self.rows))
         report.mark(COMMITTED, "False", reason, f"{count} of {wanted} are in Git; {message}")
         if draft.held:
@@ -344,21 +291,3 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
 def _rows(names: Iterable[str]) -> set[str]:
     """Those that can have been a claim's; nobody is asked about what a stranger called otherwise."""
     return set(filter(is_label, names))
-
-
-def held_row(name: str, hold: Hold, recorded: Row | None, **fields: Any) -> dict[str, Any]:
-    """A held row keeps what it says of the files that are in Git, and says why they stay as they are."""
-    before = recorded.model_dump() if recorded is not None else {"name": name}
-    return before | {"state": "Held", "reason": hold.reason, "message": hold.message} | fields
-
-
-def _why(held: Mapping[str, Hold]) -> tuple[str, str]:
-    """Reason and message for the claim as a whole: the first row's reason, a few by name."""
-    named = [f"{name}: {hold.message}" for name, hold in list(held.items())[:MAX_NAMED]]
-    more = [f"and {len(held) - MAX_NAMED} more"] if len(held) > MAX_NAMED else []
-    return next(iter(held.values())).reason, "; ".join(named + more)
-
-
-def _few(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
-    return ", ".join(paths[:MAX_NAMED]) + more

@@ -11,8 +11,10 @@ from shared.claims import BootstrapClaim
 from shared.claims.meta import Claim
 from shared.claims.parts import Destination
 from shared.errors import InvalidClaim, NotBootstrapped
+from shared.wording import listed
 
 BOOTSTRAPPED_PHASE = "Bootstrapped"
+MAX_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,8 @@ def _unknown(cluster_type: str, name: str, asked_for: Mapping[str, Iterable[str]
             f"there are: {', '.join(sorted(asked_for)) or 'none'}",
             reason="ClusterTypeUnknown",
         )
-    known = sorted(asked_for[cluster_type])
-    listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")  # noqa: PLR2004
+    known = listed(sorted(asked_for[cluster_type]), MAX_NAMED)
     return InvalidClaim(
-        f'spec.environment: cluster type "{cluster_type}" has no environment "{name}"; it has: {listed or "none"}',
+        f'spec.environment: cluster type "{cluster_type}" has no environment "{name}"; it has: {known or "none"}',
         reason="EnvironmentUnknown",
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.claims.meta import CONFIRM_REMOVAL
+from shared.wording import listed
 
 DIGITS: Final = 8
 MAX_NAMED: Final = 20
@@ -70,17 +71,15 @@ def request(removal: Removal, objection: str, confirmation: str, claim: str) -> 
     `claim` is how kubectl addresses the claim, e.g. `applicationclaim/dev-apps -n dev`.
     """
     return (
-        f"removing {_listed(removal)} waits for a confirmation, since {objection}; to go on: "
+        f"removing {_shown(removal)} waits for a confirmation, since {objection}; to go on: "
         f"kubectl annotate --overwrite {claim} {CONFIRM_REMOVAL}={confirmation}"
     )
 
 
-def _listed(removal: Removal) -> str:
-    names = sorted(removal.names)
-    shown = [_with_volumes(name, removal.stateful.get(name, ())) for name in names[:MAX_NAMED]]
-    more = [f"{len(names) - MAX_NAMED} more"] if len(names) > MAX_NAMED else []
-    return ", ".join(shown + more)
+def _shown(removal: Removal) -> str:
+    shown = [_with_volumes(name, removal.stateful.get(name, ())) for name in sorted(removal.names)]
+    return listed(shown, MAX_NAMED)
 
 
 def _with_volumes(name: str, volumes: Collection[str]) -> str:
-    return f"{name} (volume claims {', '.join(sorted(volumes)[:MAX_NAMED])})" if volumes else name
+    return f"{name} (volume claims {listed(sorted(volumes), MAX_NAMED)})" if volumes else name

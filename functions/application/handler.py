@@ -1,6 +1,5 @@
 """An ApplicationClaim's way into Git: images resolved, then the way of every claim of an environment."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,8 @@ from shared.argocd import Layout
 from shared.attempt import Attempt
 from shared.claims import ApplicationClaim, ApplicationRow, application_release
 from shared.conditions import IMAGES_RESOLVED
-from shared.environment_claims import Draft, EnvironmentHandler, held_row
+from shared.drafts import Draft
+from shared.environment_claims import EnvironmentHandler
 from shared.environments import Environment
 from shared.kinds import APPLICATION
 from shared.removal import Limits
@@ -82,33 +82,14 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
                 draft.unfit += [f"applications[{index}].image"] if hold.reason == INVALID_IMAGE else []
         return draft
 
-    def row(
-        self,
-        attempt: Attempt[ApplicationClaim],
-        index: int,
-        draft: ApplicationDraft,
-        files: Mapping[str, Any] | None,
-    ) -> ApplicationRow:
-        """With image and digest, and what is in doubt about them."""
+    def facts(self, attempt: Attempt[ApplicationClaim], index: int, draft: ApplicationDraft) -> dict[str, Any]:
+        """Image and digest, and what is in doubt about them."""
         application = attempt.claim.spec.applications[index]
-        name = application.name
-        hold = draft.held.get(name)
-        if hold is not None or files is None:
-            recorded = {row.name: row for row in attempt.claim.status.applications}.get(name)
-            image = None if hold is None or hold.reason == INVALID_IMAGE else image_of(application)
-            if hold is None:
-                raise AssertionError("a row is in Git or held")
-            return ApplicationRow.model_validate(held_row(name, hold, recorded, image=image, digest=None))
-        doubt = draft.images.unknown.get(name)
-        return ApplicationRow(
-            name=name,
-            state="Committed",
-            reason=doubt.reason if doubt else "Committed",
-            message=f"deployed by its tag: {doubt.message}" if doubt else None,
-            image=image_of(application),
-            digest=draft.images.digests.get(name),
-            **files,
-        )
+        hold, doubt = draft.held.get(application.name), draft.images.unknown.get(application.name)
+        if hold is not None:  # what is no image name may be a password
+            return {"image": None if hold.reason == INVALID_IMAGE else image_of(application), "digest": None}
+        doubted = {"reason": doubt.reason, "message": f"deployed by its tag: {doubt.message}"} if doubt else {}
+        return {"image": image_of(application), "digest": draft.images.digests.get(application.name)} | doubted
 
     def fields(self, attempt: Attempt[ApplicationClaim], draft: ApplicationDraft) -> dict[str, Any]:
         """For which wish the images were resolved."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from shared.claims import Application, ApplicationClaim, ApplicationRow
 from shared.conditions import IMAGES_RESOLVED
-from shared.environment_claims import Hold
+from shared.drafts import Hold
 from shared.errors import InvalidClaim
 from shared.oci import NotAllowed, Reference, Resolution, Resolved, TagMissing, parse
 from shared.report import Report

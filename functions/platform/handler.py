@@ -1,14 +1,15 @@
 """A PlatformClaim's way into Git: that of every claim of an environment. Its services keep data."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from functions.platform import desired
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim, ServiceRow, service_release
-from shared.environment_claims import Draft, EnvironmentHandler, Hold, held_row
+from shared.drafts import Draft, Hold
+from shared.environment_claims import EnvironmentHandler
 from shared.environments import Environment
 from shared.kinds import PLATFORM
 from shared.kube.client import VOLUME_CLAIMS, Kube
@@ -57,16 +58,6 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
             files=desired.deployment(claim, environment, self._layout),
             held={one.name: _EXTERNAL for one in claim.spec.services if one.type == "external"},
         )
-
-    def row(
-        self, attempt: Attempt[PlatformClaim], index: int, draft: Draft, files: Mapping[str, Any] | None
-    ) -> ServiceRow:
-        """Committed, or held."""
-        name = attempt.claim.spec.services[index].name
-        if files is not None:
-            return ServiceRow(name=name, state="Committed", reason="Committed", **files)
-        recorded = {row.name: row for row in attempt.claim.status.services}.get(name)
-        return ServiceRow.model_validate(held_row(name, draft.held[name], recorded))
 
     def stateful(
         self, attempt: Attempt[PlatformClaim], environment: Environment, names: Iterable[str]

@@ -12,13 +12,14 @@ import pytest
 import yaml
 
 from tests.e2e import claims
-from tests.e2e.box import FUNCTIONS, SELDOM, Box
+from tests.e2e.box import FUNCTIONS, PATIENCE, SELDOM, Box
 from tests.e2e.command import Infraforge
 from tests.e2e.repository import Commit
 from tests.e2e.waiting import PAUSE, until
 
 TYPES = ("nonprod", "prod")
-NUMBER, ROUNDS, MOST_ROUNDS = 6, 8, 100
+NUMBER, ROUNDS = 6, 6
+APPLICATIONS = ("front", "back")
 PLATFORM, SYSTEM = "bootstrapclaim/platform-bootstrap", "platform-system"
 ENVIRONMENTS = {type_: [f"{type_[0]}{number}" for number in range(NUMBER)] for type_ in TYPES}
 
@@ -55,20 +56,32 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Box]]:
 
 
 def claim(type_: str, environment: str, turn: int) -> dict[str, Any]:
-    rows = [claims.application(name, turn=turn) for name in ("front", "back")]
+    rows = [claims.application(name, turn=turn) for name in APPLICATIONS]
     return claims.applications(f"{environment}-apps", environment, rows, type_=type_)
 
 
-def edit(box: Box, type_: str, before: str) -> int:
-    """Edit all claims at a time, round after round, until both clusters have pushed in turns; the number of rounds.
+def edit(box: Box, type_: str, together: threading.Barrier) -> None:
+    """Edit all claims at a time, in rounds that both clusters begin together, while pushes take long."""
+    for number in range(ROUNDS):
+        together.wait(PATIENCE)
+        edit_twice(box, type_, 2 * number)
 
-    Nobody waits for what becomes of an edit.
-    """
-    for turn in range(1, MOST_ROUNDS):
-        box.apply(*[claim(type_, environment, turn) for environment in ENVIRONMENTS[type_]])
-        if turn >= ROUNDS and changes_of_hands(box.voltran.log(f"{before}..main")) > 1:
-            return turn
-    raise AssertionError(f"they were not in each other's way in {MOST_ROUNDS} rounds")
+
+def edit_twice(box: Box, type_: str, turn: int) -> None:
+    """Nobody waits for what becomes of the first."""
+    for one in (turn + 1, turn + 2):
+        box.apply(*[claim(type_, environment, one) for environment in ENVIRONMENTS[type_]])
+    until(lambda: turns(box, type_) == {turn + 2}, f"turn {turn + 2} of {type_} is in Git")
+
+
+def turns(box: Box, type_: str) -> set[int]:
+    """What the values in Git say, of all applications of the type."""
+    files = [
+        f"environments/{type_}/{environment}/applications/{name}/values.yaml"
+        for environment in ENVIRONMENTS[type_]
+        for name in APPLICATIONS
+    ]
+    return {(yaml.safe_load(box.voltran.file(path)) or {}).get("turn", 0) for path in files}
 
 
 def changes_of_hands(commits: Sequence[Commit]) -> int:
@@ -89,11 +102,11 @@ def heads_until(box: Box, over: threading.Event) -> list[str]:
 
 def test_pushing_at_once_loses_nothing_and_repeats_nothing(boxes: dict[str, Box]) -> None:
     voltran = boxes["nonprod"].voltran
-    before, pushes, over = voltran.head(), voltran.pushes(), threading.Event()
+    before, pushes, over, together = voltran.head(), voltran.pushes(), threading.Event(), threading.Barrier(len(boxes))
     with ThreadPoolExecutor(len(boxes) + 1) as pool:
         watched = pool.submit(heads_until, boxes["nonprod"], over)
         try:
-            last = dict(zip(boxes, pool.map(edit, boxes.values(), boxes, repeat(before)), strict=True))
+            list(pool.map(edit, boxes.values(), boxes, repeat(together)))
             for box in boxes.values():
                 box.wait_true()
         finally:
@@ -101,11 +114,8 @@ def test_pushing_at_once_loses_nothing_and_repeats_nothing(boxes: dict[str, Box]
     commits = voltran.log(f"{before}..main")
     print(f"{len(commits)} commits, {changes_of_hands(commits)} changes, {voltran.pushes() - pushes} pushes")  # with -s
 
-    for type_, environments in ENVIRONMENTS.items():
-        for environment in environments:
-            for name in ("front", "back"):
-                path = f"environments/{type_}/{environment}/applications/{name}/values.yaml"
-                assert yaml.safe_load(voltran.file(path))["turn"] == last[type_], "no update is lost"
+    assert changes_of_hands(commits) >= ROUNDS, "they were in each other's way"
+    assert {turn for type_, box in boxes.items() for turn in turns(box, type_)} == {2 * ROUNDS}, "no update is lost"
     marks = [(one.claim, one.generation) for one in commits]
     assert len(set(marks)) == len(marks), "none is applied twice"
     of_claim = [int(generation) for name, generation in reversed(marks) if name.endswith("/n0-apps")]

@@ -93,8 +93,7 @@ def test_many_are_counted() -> None:
     """A status has room for so many; the confirmation is of all of them."""
     told = request(Removal(names(25), 0), "o", "c", "claim")
     assert "a0, a1, a10" in told
-    assert " and 5 more" not in told
-    assert ", 5 more waits for" in told
+    assert " and 5 more waits for" in told
     volumes = request(Removal(["db"], 0, {"db": [f"v{number:02}" for number in range(30)]}), "o", "c", "claim")
     assert "v19" in volumes
     assert "v20" not in volumes

@@ -1,0 +1,10 @@
+"""Lists in messages for people: a few by name, the rest counted."""
+
+from collections.abc import Sequence
+
+
+def listed(items: Sequence[str], most: int, separator: str = ", ") -> str:
+    """`a, b and 3 more`: at most `most` of `items`, and how many are left out."""
+    left = len(items) - most
+    rest = f"{' ' if separator == ', ' else separator}and {left} more" if left > 0 else ""
+    return separator.join(items[:most]) + rest
