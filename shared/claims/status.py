@@ -40,6 +40,7 @@ _PATH = "The folder in voltran that holds its files."
 _CHECKSUM = "The hash of those files' content."
 _ROW_REASON = "Why the row is in this state, as a PascalCase constant."
 _ROW_MESSAGE = "The same for people, with what would mend it."
+_ROW_DEPLOYED = "What ArgoCD makes of it; absent where nobody asks ArgoCD."
 _ROW_STATE = "Committed: its files are in Git for this generation. Held: they are not, and reason and message say why."
 
 
@@ -72,6 +73,15 @@ class HistoryEntry(StatusModel):
     restored: Sha | None = Field(default=None, description="The commit that restored them.")
 
 
+class Deployed(StatusModel):
+    """What ArgoCD makes of one row's files."""
+
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether ArgoCD runs what its commit says.")
+    reason: Reason = Field(default="", description="Why, as a PascalCase constant.")
+    message: Message = Field(default="", description="Why, in ArgoCD's words where it has some.")
+    commit: Sha | None = Field(default=None, description="The commit of the row that this is about.")
+
+
 class ApplicationRow(StatusModel):
     """One application's own state."""
 
@@ -88,6 +98,7 @@ class ApplicationRow(StatusModel):
     path: Address | None = Field(default=None, description=_PATH)
     checksum: Annotated[str, Field(max_length=256)] | None = Field(default=None, description=_CHECKSUM)
     commit: Sha | None = Field(default=None, description="The last commit that changed its files.")
+    deployed: Deployed | None = Field(default=None, description=_ROW_DEPLOYED)
 
 
 class ServiceRow(StatusModel):
@@ -100,6 +111,7 @@ class ServiceRow(StatusModel):
     path: Address | None = Field(default=None, description=_PATH)
     checksum: Annotated[str, Field(max_length=256)] | None = Field(default=None, description=_CHECKSUM)
     commit: Sha | None = Field(default=None, description="The last commit that changed its files.")
+    deployed: Deployed | None = Field(default=None, description=_ROW_DEPLOYED)
 
 
 class RepositoryRow(StatusModel):
