@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from functions.platform import desired
+from shared import platform_set
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
@@ -39,11 +40,11 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
 
     def folder(self, environment: Environment) -> str:
         """One folder for each service, beside the InfrastructureClaim's `namespaces`."""
-        return desired.folder(environment)
+        return platform_set.folder(environment)
 
     def set_path(self, environment: Environment) -> str:
         """The environment's set of services."""
-        return desired.application_set_path(environment)
+        return platform_set.path(environment)
 
     def releases(self, claim: PlatformClaim, environment: Environment) -> list[str]:
         """`<environment>-platform-<service>`."""
@@ -55,7 +56,7 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
         internal = [one for one in claim.spec.services if one.type == "internal"]
         return Draft(
             folders=desired.services(internal),
-            files=desired.deployment(claim, environment, self._layout),
+            files=platform_set.files(environment, self._layout, platform=claim),
             held={one.name: _EXTERNAL for one in claim.spec.services if one.type == "external"},
         )
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from functions.application import desired as application_desired
 from functions.bootstrap import desired as bootstrap_desired
 from functions.platform import desired as platform_desired
+from shared import platform_set
 from shared.argocd import Layout
 from shared.attempt import Kind
 from shared.claims import ApplicationClaim, BootstrapClaim, PlatformClaim
@@ -109,8 +110,8 @@ class Oracle:
                 yield from application_desired.deployment(claim, environment, self.layout).items()
             else:
                 inside = platform_desired.services(claim.spec.services)
-                root = platform_desired.folder(environment)
-                yield from platform_desired.deployment(claim, environment, self.layout).items()
+                root = platform_set.folder(environment)
+                yield from platform_set.files(environment, self.layout, platform=claim).items()
             for folder, files in inside.items():
                 for name, data in files.items():
                     yield f"{root}/{folder}/{name}", data

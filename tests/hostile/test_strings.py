@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from functions.application import desired as application
 from functions.bootstrap import desired as bootstrap
 from functions.platform import desired as platform
+from shared import platform_set
 from shared.argocd import Layout
 from shared.attempt import Kind
 from shared.claims import application_release, service_release
@@ -145,7 +146,7 @@ class Written:
             for environment in cluster.environments:
                 spec = document("PlatformClaim")["spec"] | {"clusterType": cluster.type, "environment": environment}
                 other = PLATFORM.parse(document("PlatformClaim") | {"spec": spec})
-                self.files |= platform.deployment(other, _environment(given, cluster.type, environment), LAYOUT)
+                self.files |= platform_set.files(_environment(given, cluster.type, environment), LAYOUT, platform=other)
 
     def _ApplicationClaim(self, claim: Any, _: Document) -> None:  # noqa: N802
         spec = claim.spec
@@ -161,9 +162,9 @@ class Written:
         spec = claim.spec
         environment = _environment(document("BootstrapClaim"), spec.clusterType, spec.environment)
         check_names(environment, [service_release(environment.name, one.name) for one in spec.services], "spec")
-        self.files = _below(platform.folder(environment), platform.services(spec.services))
-        self.files |= platform.deployment(claim, environment, LAYOUT)
-        self.inside = [f"{platform.folder(environment)}/", platform.application_set_path(environment)]
+        self.files = _below(platform_set.folder(environment), platform.services(spec.services))
+        self.files |= platform_set.files(environment, LAYOUT, platform=claim)
+        self.inside = [f"{platform_set.folder(environment)}/", platform_set.path(environment)]
 
     def _folders(self, manifest: Any) -> list[str]:
         below = manifest["spec"]["generators"][0]["git"]["directories"][0]["path"].removesuffix("*")

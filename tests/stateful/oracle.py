@@ -9,6 +9,7 @@ from typing import Any
 from functions.application import desired as application_desired
 from functions.bootstrap import desired as bootstrap_desired
 from functions.platform import desired as platform_desired
+from shared import platform_set
 from shared.claims import ApplicationClaim, BootstrapClaim, ClusterSpec, PlatformClaim
 from shared.claims.names import RESERVED_SERVICE
 from shared.environments import Environment, locate, seniority
@@ -273,7 +274,7 @@ class Oracle:
             assert isinstance(claim, PlatformClaim)
             rows, wanted = claim.status.services, claim.spec.services
             content = platform_desired.services(wanted)
-            files = platform_desired.deployment(claim, environment, self.world.layout)
+            files = platform_set.files(environment, self.world.layout, platform=claim)
         self.expectation.files |= files
         root = f"{environment.folder}/{_ROLES[claim.kind][0]}"
         specs = {one.name: one for one in wanted}
