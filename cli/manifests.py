@@ -1,10 +1,10 @@
 """Reading Kubernetes objects from files, directories and stdin."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -50,20 +50,37 @@ def read(paths: Iterable[str]) -> list[Manifest]:
 
     `Failure` names the file that is missing, is not YAML, or holds something that is no Kubernetes object.
     """
-    found: list[Manifest] = []
+    return list(examine(paths, _raise))
+
+
+def examine(paths: Iterable[str], refuse: Callable[[Failure], None]) -> Iterator[Manifest]:
+    """What `read` reads; each thing that cannot be read is handed to `refuse`, and the others go on after it."""
     for path in paths:
-        if path == "-":
-            found.extend(_parse(sys.stdin.read(), "stdin"))
+        try:
+            files: Sequence[Path | Literal["-"]] = ["-"] if path == "-" else _files(Path(path))
+        except Failure as failure:
+            refuse(failure)
             continue
-        for file in _files(Path(path)):
+        for file in files:
             try:
-                found.extend(_parse(file.read_text(encoding="utf-8"), str(file)))
-            except (OSError, UnicodeDecodeError) as error:
-                raise Failure(f"{file} cannot be read: {error}", USAGE) from error
-    return found
+                yield from _objects(file, refuse)
+            except Failure as failure:
+                refuse(failure)
 
 
-def _files(path: Path) -> list[Path]:
+def _raise(failure: Failure) -> None:
+    raise failure
+
+
+def _objects(file: Path | Literal["-"], refuse: Callable[[Failure], None]) -> Iterator[Manifest]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{'stdin' if file == '-' else file} cannot be read: {error}", USAGE) from error
+    return _parse(text, "stdin" if file == "-" else str(file), refuse)
+
+
+def _files(path: Path) -> Sequence[Path]:
     if path.is_dir():
         found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
         if not found:
@@ -74,7 +91,7 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _parse(text: str, origin: str) -> Iterator[Manifest]:
+def _parse(text: str, origin: str, refuse: Callable[[Failure], None]) -> Iterator[Manifest]:
     try:
         documents = list(yaml.safe_load_all(text))
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
@@ -89,7 +106,10 @@ def _parse(text: str, origin: str) -> Iterator[Manifest]:
         where = origin if len(documents) == 1 else f"{origin}, document {number}"
         items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else [document]
         for item in items or []:
-            yield Manifest(_checked(item, where), where)
+            try:
+                yield Manifest(_checked(item, where), where)
+            except Failure as failure:
+                refuse(failure)
 
 
 def _checked(document: Any, where: str) -> dict[str, Any]:

@@ -30,18 +30,27 @@ def parse(kind: str, document: Mapping[str, Any]) -> Claim:
     Raises `InvalidClaim` with a message of one line that names at most five fields at fault and how to mend each. It
     quotes names only, shortened, and nothing from under `values`.
     """
+    found = read(kind, document)
+    if isinstance(found, Claim):
+        return found
+    said = [f"{path}: {problem}" for path, problem in found[:MAX_PROBLEMS]]
+    if len(found) > MAX_PROBLEMS:
+        said.append(f"and {len(found) - MAX_PROBLEMS} more")
+    raise InvalidClaim("; ".join(said))
+
+
+def read(kind: str, document: Mapping[str, Any]) -> Claim | list[tuple[str, str]]:
+    """`document` as a claim of `kind`, or everything that is wrong with it: each field's path, and what would mend it.
+
+    A problem quotes what `parse` quotes.
+    """
     model = KINDS.get(kind)
     if model is None:
-        raise InvalidClaim(f"kind: {_quoted(kind)} is none of {', '.join(KINDS)}")
+        return [("kind", f"{_quoted(kind)} is none of {', '.join(KINDS)}")]
     try:
         return model.model_validate(document)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        said = [f"{_path(detail['loc'])}: {_problem(detail)}" for detail in details[:MAX_PROBLEMS]]
-        if len(details) > MAX_PROBLEMS:
-            said.append(f"and {len(details) - MAX_PROBLEMS} more")
-        # The cause would carry the document, secrets and all, into a log.
-        raise InvalidClaim("; ".join(said)) from None
+    except ValidationError as error:  # goes no further: it carries the document, secrets and all
+        return [(_path(detail["loc"]), _problem(detail)) for detail in error.errors(include_url=False)]
 
 
 def place(document: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.exits import USAGE, Failure
-from cli.manifests import read
+from cli.manifests import examine, read
 
 OBJECT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one, namespace: dev}\n"
 MANY = (
@@ -80,3 +80,14 @@ def test_a_path_that_is_not_there_and_a_directory_without_files(tmp_path: Path) 
         read([str(tmp_path / "absent")])
     with pytest.raises(Failure, match=r"holds no \.yaml, \.yml or \.json file"):
         read([str(tmp_path)])
+
+
+def test_everything_that_is_wrong_is_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: [")
+    (tmp_path / "b.yaml").write_text(f"{OBJECT}---\nkind: B\n---\n{OBJECT.replace('one', 'two')}")
+    (tmp_path / "c.yaml").write_bytes(b"\xff")
+    refused: list[Failure] = []
+    found = list(examine([str(tmp_path / "absent"), str(tmp_path)], refused.append))
+    assert [one.name for one in found] == ["one", "two"]
+    said = [str(one).removeprefix(f"{tmp_path}/").split(": ")[0].split(" cannot")[0] for one in refused]
+    assert said == ["absent does not exist", "a.yaml, line 1", "b.yaml, document 2", "c.yaml"]

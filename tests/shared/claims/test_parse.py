@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.claims import ApplicationClaim, BootstrapClaim, Destination, parse, place
+from shared.claims.parse import MAX_PROBLEMS, read
 from shared.errors import InvalidClaim
 from tests.claims_strategies import application_claims, bootstrap_claims, platform_claims
 from tests.shared.claims.admission import SCHEMAS, defaulted, faults
@@ -167,3 +168,14 @@ def test_a_message_is_one_short_line(name: str, field: str) -> None:
     assert str(refusal.value).isprintable()
     assert len(str(refusal.value)) < 1000
     assert refusal.value.__cause__ is None
+
+
+def test_everything_that_is_wrong_is_found_at_once() -> None:
+    """A status has room for a few problems; whoever writes the claim wants all of them."""
+    wrong = [{"name": "A", "chart": {"name": "c"}, "image": {"repository": "r", "tag": "t"}}] * (MAX_PROBLEMS + 3)
+    document = changed(APPLICATION, "spec.applications", wrong)
+    found = read("ApplicationClaim", document)
+    assert isinstance(found, list)
+    assert [path for path, _ in found] == [f"spec.applications[{index}].name" for index in range(MAX_PROBLEMS + 3)]
+    with pytest.raises(InvalidClaim, match="and 3 more$"):
+        parse("ApplicationClaim", document)
