@@ -168,7 +168,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             removed=() if last.request else tuple(f"{folder}/{name}" for name in removed),
             strays=tuple(f"{folder}/{name}" for name in gone if name not in removed),
         )
-        return Plan(environment.name, change, leaks.without(attempt.spec, draft.unfit))
+        return Plan(environment.name, change, leaks.without(attempt.spec, draft.unfit), tuple(draft.unfit))
 
     def _ever_ours(
         self, attempt: Attempt[EnvironmentClaimT], environment: Environment, gone: Sequence[str]
@@ -207,10 +207,12 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             if objection:
                 raise ConfirmationRequired(objection)
             removed = [f"{folder}/{name}" for name in names]
+            unfit = leaks.find(attempt.spec)
             return Plan(
                 environment.name,
                 Change(removed=(*removed, self.set_path(environment))),
-                leaks.without(attempt.spec, leaks.find(attempt.spec)),
+                leaks.without(attempt.spec, unfit),
+                unfit,
             )
 
         written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))

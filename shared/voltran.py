@@ -13,6 +13,7 @@ from shared.git import Record, Repository, RepositoryMissing, Transaction, Write
 from shared.git.message import claim_of
 from shared.gitea import Gitea
 from shared.history import PastCommit, Remembered, checksum, last_commit
+from shared.managed_fields import last_manager
 from shared.memory import Memory
 from shared.telemetry import Metrics
 
@@ -59,11 +60,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """A change and how its commit presents it: `place` leads the subject, `spec` is the claim's, fit to be read."""
+    """A change and how its commit presents it: `place` leads the subject, `spec` is the claim's, fit to be read.
+
+    `omitted` are the paths that `spec` lacks for that.
+    """
 
     place: str
     change: Change
     spec: Mapping[str, Any]
+    omitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,7 @@ class Voltran:
         if not touched:
             return Written(change)
         drift = self._drift(organization, attempt, change, touched)
-        metadata = attempt.claim.metadata
+        metadata, manager = attempt.claim.metadata, last_manager(attempt.live)
         record = Record(
             subject=_subject(plan.place, change, touched, drift),
             kind=attempt.claim.kind,
@@ -230,6 +235,10 @@ class Voltran:
             event_id=attempt.event_id,
             spec=plan.spec,
             body=f"Drift: {drift.message}" if drift else "",
+            manager=manager.name if manager else "",
+            changed=manager.time if manager else "",
+            deleted=metadata.deletionTimestamp is not None,
+            omitted=plan.omitted,
         )
         return Written(change, git.commit(change.edits, compose(record)), touched, drift)
 

@@ -12,6 +12,12 @@
     Claim-UID: 6f0c…
     Claim-Generation: 3
     Event-Id: …
+    Field-Manager: kubectl-edit 2026-01-31T12:00:00Z
+    Claim-Deleted: true
+    Claim-Omits: applications[0].values.password
+
+The last three only where there is something to say: who changed the spec last and when, that the commit takes the
+claim's files away because it is being deleted, and what of the spec is unfit to be shown and so not in the block above.
 
 History, rollback and disaster recovery read it back with `parse`. A spec above `COMPRESS_ABOVE` bytes stands there as
 `zlib+base64`, wrapped. `git interpret-trailers --parse` reads the trailers.
@@ -46,9 +52,15 @@ MAX_SUBJECT = 120
 MAX_LINE = 500
 """Characters of a further line."""
 
+MAX_OMITTED = 50
+"""Paths that `Claim-Omits` names; more are counted (`…+3`)."""
+
 _TRAILERS = re.compile(
     r"Claim: (?P<kind>[^/\n]+)/(?P<namespace>[^/\n]+)/(?P<name>[^/\n]+)\n"
-    r"Claim-UID: ?(?P<uid>[^\n]*)\nClaim-Generation: (?P<generation>[0-9]{1,18})\nEvent-Id: ?(?P<event_id>[^\n]*)\n*"
+    r"Claim-UID: ?(?P<uid>[^\n]*)\nClaim-Generation: (?P<generation>[0-9]{1,18})\nEvent-Id: ?(?P<event_id>[^\n]*)"
+    r"(?:\nField-Manager: (?P<manager>[^\n ]+)(?: (?P<changed>[^\n ]+))?)?"
+    r"(?P<deleted>\nClaim-Deleted: true)?"
+    r"(?:\nClaim-Omits: (?P<omitted>[^\n]+))?\n*"
 )
 
 
@@ -66,6 +78,14 @@ class Record:
     spec: Mapping[str, Any]
     body: str = ""
     """Further lines for people, below the subject; `parse` does not read them back."""
+    manager: str = ""
+    """The field manager that last changed the spec, as far as the API server knows."""
+    changed: str = ""
+    """When it did; RFC 3339 in UTC."""
+    deleted: bool = False
+    """Whether the claim is being deleted, and its files go with this commit."""
+    omitted: tuple[str, ...] = ()
+    """Paths that `spec` lacks, because what the claim says there is unfit to be shown."""
 
 
 def compose(record: Record) -> str:
@@ -89,6 +109,7 @@ def compose(record: Record) -> str:
         f"Claim-UID: {_quoted(record.uid)}",
         f"Claim-Generation: {record.generation}",
         f"Event-Id: {_quoted(record.event_id)}",
+        *_further(record),
         "",
     ]
     return "\n".join(lines)
@@ -113,6 +134,10 @@ def parse(message: str) -> Record | None:
         generation=int(found["generation"]),
         event_id=unquote(found["event_id"]),
         spec=_spec(body.split("\n")),
+        manager=unquote(found["manager"] or ""),
+        changed=unquote(found["changed"] or ""),
+        deleted=found["deleted"] is not None,
+        omitted=tuple(map(unquote, (found["omitted"] or "").split())),
     )
 
 
@@ -126,6 +151,19 @@ def claim_of(message: str) -> tuple[str | None, int]:
         return None, 0
     found = trailers.groupdict()
     return f"{found['kind']}/{found['namespace']}/{found['name']}", int(found["generation"])
+
+
+def _further(record: Record) -> list[str]:
+    lines = []
+    if record.manager:
+        lines.append(f"Field-Manager: {_quoted(record.manager)} {_quoted(record.changed)}".rstrip())
+    if record.deleted:
+        lines.append("Claim-Deleted: true")
+    if record.omitted:
+        more = len(record.omitted) - MAX_OMITTED
+        paths = [*record.omitted[:MAX_OMITTED], *([f"…+{more}"] if more > 0 else [])]
+        lines.append(f"Claim-Omits: {' '.join(map(_quoted, paths))}")
+    return lines
 
 
 def _paragraph(text: str) -> list[str]:

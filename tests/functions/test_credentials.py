@@ -63,6 +63,7 @@ def test_a_credential_in_values(
     assert f"{APPS}/ecommerce-platform/values.yaml" in there.tree()
     assert f"{APPS}/user-service/values.yaml" not in there.tree()
     assert "Claim-Generation: 1" in there.message(), "the claim's commit, with what may be shown of its spec"
+    assert f"Claim-Omits: {path}\n" in there.message(), "and what may not is named"
     assert SECRET not in everything_said(there)
 
 

@@ -170,6 +170,26 @@ def test_a_difference_is_one_commit_with_the_claim_in_it() -> None:
     assert metrics.registry.get_sample_value("infraforge_commits_total") == 1
 
 
+def test_its_message_says_who_changed_the_claim_and_what_is_not_shown() -> None:
+    git, one = FakeGit([A]), attempt()
+    manager = {"manager": "kubectl-edit", "time": "2026-11-23T11:59:00Z", "fieldsV1": {"f:spec": {}}}
+    one.live["metadata"]["managedFields"] = [manager]
+    voltran(git).write("o", one, lambda _: Plan("dev", CHANGE, {}, ("services[0].values.password",)), SCOPE)
+    record = parse(git.message)
+    assert record is not None
+    assert (record.manager, record.changed, record.deleted) == ("kubectl-edit", "2026-11-23T11:59:00Z", False)
+    assert record.omitted == ("services[0].values.password",)
+
+
+def test_its_message_says_that_the_claim_is_being_deleted() -> None:
+    git, one = FakeGit([A]), attempt()
+    one.take(one.live | {"metadata": one.live["metadata"] | {"deletionTimestamp": "2026-11-23T12:00:00Z"}})
+    voltran(git).write("o", one, planned(Change(removed=(A,))), SCOPE)
+    record = parse(git.message)
+    assert record is not None
+    assert (record.deleted, record.manager) == (True, "")
+
+
 GONE = "environments/nonprod/dev/platform/gone"
 SUBJECTS = [
     ([A, B, GONE], "dev: write a, b; remove gone", "both"),

@@ -48,6 +48,40 @@ def test_a_message_as_people_see_it() -> None:
     )
 
 
+def test_what_else_is_known_of_the_change() -> None:
+    """Only where there is something to say: the commits of those who say nothing stay as they were."""
+    told = with_(manager="kubectl-edit", changed="2026-01-31T12:00:00Z", deleted=True, omitted=("a.b", 'c["d e"]'))
+    text = compose(told)
+    assert text.splitlines()[-3:] == [
+        "Field-Manager: kubectl-edit 2026-01-31T12:00:00Z",
+        "Claim-Deleted: true",
+        'Claim-Omits: a.b c["d%20e"]',
+    ]
+    assert parse(text) == told
+    assert trailers(text).splitlines() == text.splitlines()[-7:]
+    assert message.claim_of(text) == ("ApplicationClaim/dev/dev-apps", 3)
+
+
+FURTHER = [
+    ({"manager": "before-first-apply"}, "no time is known"),
+    ({"manager": "a b\nClaim-Deleted: true"}, "a manager's name is anybody's text"),
+    ({"deleted": True}, "nothing but a deletion"),
+    ({"omitted": ("applications[0].image",)}, "nothing but an omission"),
+    ({"omitted": ("<key 2>", "a, b")}, "paths with blanks"),
+]
+
+
+@pytest.mark.parametrize(("fields", "reason"), FURTHER, ids=[reason for _, reason in FURTHER])
+def test_each_of_them_alone_comes_back(fields: dict[str, Any], reason: str) -> None:
+    assert parse(compose(with_(**fields))) == with_(**fields)
+
+
+def test_a_long_list_of_omissions_is_counted() -> None:
+    found = parse(compose(with_(omitted=tuple(f"p{n}" for n in range(message.MAX_OMITTED + 3)))))
+    assert found is not None
+    assert found.omitted[-2:] == (f"p{message.MAX_OMITTED - 1}", "…+3")
+
+
 HOSTILE = [
     ({"a": message.END}, "the end marker as a value"),
     ({message.BEGIN_JSON: message.BEGIN_COMPRESSED}, "markers as key and value"),
