@@ -4,39 +4,41 @@
 survive a `fork`: so nothing is imported here before the first rendering, and a server renders after it forked.
 
 What is rendered is what ArgoCD renders: `helm template --include-crds` with the chart as a folder (`.helmignore`
-holds), a first installation, no cluster (`lookup` finds nothing), no name resolution.
+holds), a first installation, no cluster (`lookup` finds nothing), no name resolution. A schema's `$ref` to a URL or a
+file is followed, as Helm does: whoever renders a stranger's chart takes it out first (shared/rendering).
 """
 
-import hashlib
 import importlib.util
 import io
-import json
 import re
 import tarfile
 import tempfile
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
+
+from shared.wording import listed
 
 if TYPE_CHECKING:
     import helm_python
 
 ENGINE: Final = "helm_python"
-MAX_LOADED: Final = 16
-"""Charts that stay loaded; the one used longest ago goes first."""
 
+_MOST: Final = 8
 _FOLDER: Final = "chart"
 _IGNORE: Final = ".helmignore"
 _NOTES: Final = "NOTES.txt"
 _SEPARATOR: Final = re.compile(r"(?:^|\s*\n)---\s*")
-"""As Helm splits a template's output into documents (pkg/release/util/manifest.go)."""
-_COMMENT: Final = re.compile(r"^\s*(?:#.*)?$")
+"""As Helm splits a template's output into documents (pkg/release/v1/util/manifest.go)."""
+_NOTHING: Final = re.compile(r"^\s*(?:#.*|---\s*)?$")
 
 
 class RenderFailed(Exception):
     """The chart does not load, or does not render with these values. Its text is Helm's own message."""
+
+
+class DependencyMissing(RenderFailed):
+    """The chart declares a dependency that is not in its `charts/`: `helm dependency build` was not run."""
 
 
 class EngineBroken(RenderFailed):
@@ -44,11 +46,7 @@ class EngineBroken(RenderFailed):
 
 
 class Engine:
-    """Renders charts. Thread-safe; threads render side by side."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loaded: OrderedDict[bytes, helm_python.Chart] = OrderedDict()
+    """Renders charts. Thread-safe: it remembers nothing, for a rendering changes the chart that was loaded for it."""
 
     @classmethod
     def load(cls) -> "Engine | None":
@@ -67,22 +65,21 @@ class Engine:
         helm = _helm()
         try:
             given = helm.values_from_yaml(values.decode()) if isinstance(values, bytes) else dict(values)
-            loaded = self._chart(helm, chart)
-            rendered = loaded.render(given, name=release, namespace=namespace, revision=1, is_install=True)
-            definitions = [(one["filename"], one["data"]) for one in loaded.crds]
+            with _from_folder(helm, chart) if _IGNORE in chart else _from_memory(helm, chart) as loaded:
+                _refuse(loaded)
+                rendered = loaded.render(given, name=release, namespace=namespace, revision=1, is_install=True)
+                definitions = [(one["filename"], one["data"]) for one in loaded.crds]
         except (helm.HelmError, UnicodeDecodeError) as error:
             raise RenderFailed(str(error)) from error
-        found = [*sorted(definitions), *sorted(rendered.items())]
         return "".join(
             f"---\n# Source: {source}\n{text}\n"
-            for source, content in found
+            for source, content in [*sorted(definitions), *sorted(rendered.items())]
             if not source.endswith(_NOTES)
             for text in documents(content)
         )
 
     def read(self, document: str) -> dict[str, Any]:
-        """One YAML document, a map, as Go reads it: what PyYAML takes and Go does not, and the other way round, is
-        none of our business then. Raises `RenderFailed`."""
+        """One YAML document, a map, as Go reads it, which is not always as PyYAML does. Raises `RenderFailed`."""
         helm = _helm()
         try:
             found: dict[str, Any] = helm.values_from_yaml(document)
@@ -90,28 +87,11 @@ class Engine:
             raise RenderFailed(str(error)) from error
         return found
 
-    def _chart(self, helm: Any, chart: Mapping[str, bytes]) -> "helm_python.Chart":
-        """The chart, loaded; the same one for the same content while it is remembered.
-
-        An evicted chart is freed when its last user lets go of it.
-        """
-        key = _digest(chart)
-        with self._lock:
-            if key in self._loaded:
-                self._loaded.move_to_end(key)
-                return self._loaded[key]
-        loaded: helm_python.Chart = _from_folder(helm, chart) if _IGNORE in chart else _from_memory(helm, chart)
-        with self._lock:
-            self._loaded[key] = loaded
-            while len(self._loaded) > MAX_LOADED:
-                self._loaded.popitem(last=False)
-        return loaded
-
 
 def documents(content: str) -> Iterator[str]:
     """The YAML documents of a stream that hold more than blanks and comments."""
     for text in _SEPARATOR.split(content):
-        if not all(_COMMENT.match(line) for line in text.splitlines()):
+        if not all(_NOTHING.match(line) for line in text.splitlines()):
             yield text.strip("\n")
 
 
@@ -124,19 +104,22 @@ def _helm() -> Any:
     return helm_python
 
 
-def _digest(chart: Mapping[str, bytes]) -> bytes:
-    """A digest of the chart's content."""
-    sizes = [(path, len(content)) for path, content in sorted(chart.items())]
-    digest = hashlib.sha256(json.dumps(sizes).encode())
-    for path, _ in sizes:
-        digest.update(chart[path])
-    return digest.digest()
+def _refuse(loaded: "helm_python.Chart") -> None:
+    """Raise what `helm template` says, and the engine alone does not, of charts that are not complete."""
+    metadata = loaded.metadata
+    kind = metadata.get("type") or "application"
+    if kind != "application":
+        raise RenderFailed(f"{kind} charts are not installable")
+    there = {str(one.get("name")) for one in loaded.dependencies}
+    missing = [str(one.get("name")) for one in metadata.get("dependencies") or [] if one.get("name") not in there]
+    if missing:
+        raise DependencyMissing(f"found in Chart.yaml, but missing in charts/ directory: {listed(missing, _MOST)}")
 
 
 def _from_memory(helm: Any, chart: Mapping[str, bytes]) -> "helm_python.Chart":
-    """The chart by way of an archive in memory."""
+    """The chart by way of an archive in memory, which nobody reads but Helm: it is not compressed."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=0) as archive:
         for path, content in chart.items():
             member = tarfile.TarInfo(f"{_FOLDER}/{path}")
             member.size = len(content)

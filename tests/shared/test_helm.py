@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 
-from shared.helm import MAX_LOADED, Engine, RenderFailed, documents
+from shared.helm import DependencyMissing, Engine, RenderFailed, documents
 
 CONFIG = b"""\
 apiVersion: v1
@@ -111,17 +111,45 @@ def test_what_does_not_render_says_why(chart: dict[str, bytes], values: bytes, m
         render(CHART | chart, values)
 
 
-def test_threads_and_many_charts_share_an_engine() -> None:
+def test_a_dependency_that_is_not_there_is_missed() -> None:
+    """As ArgoCD does, which then builds it: to Helm's engine alone it would be a template that nobody defined."""
+    declared = {"Chart.yaml": CHART["Chart.yaml"] + b"dependencies: [{name: words, version: 0.1.0}]\n"}
+
+    with pytest.raises(DependencyMissing, match="missing in charts/ directory: words"):
+        render(CHART | declared)
+
+
+def test_a_library_is_not_installable() -> None:
+    with pytest.raises(RenderFailed, match="library charts are not installable"):
+        render(CHART | {"Chart.yaml": CHART["Chart.yaml"] + b"type: library\n"})
+
+
+def test_a_dependency_that_one_release_switches_off_is_there_for_the_next() -> None:
+    """A rendering takes what is switched off out of the chart that was loaded, so no loaded chart renders twice."""
+    more = {
+        "Chart.yaml": CHART["Chart.yaml"] + b"dependencies: [{name: sub, version: 0.1.0, condition: sub.enabled}]\n",
+        "charts/sub/Chart.yaml": b"apiVersion: v2\nname: sub\nversion: 0.1.0\n",
+        "charts/sub/templates/sub.yaml": CONFIG,
+    }
+    without, shared = render(CHART), engine()
+
+    for enabled in (False, True, False):
+        values = {"sub": {"enabled": enabled}}
+        found = shared.render(CHART | more, release="dev-small", namespace="apps", values=values)
+        assert ("charts/sub/templates" in found) == enabled
+        assert enabled or found == without
+
+
+def test_threads_share_an_engine() -> None:
     shared = engine()
 
     def one(number: int) -> str:
-        chart = CHART | {"values.yaml": f"word: w{number % (2 * MAX_LOADED)}\n".encode()}
-        return shared.render(chart, release="dev-small", namespace="apps", values=b"")
+        return shared.render(CHART, release="dev-small", namespace="apps", values={"word": f"w{number}"})
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(one, range(6 * MAX_LOADED)))
+        found = list(pool.map(one, range(40)))
 
-    assert all(f'"w{number % (2 * MAX_LOADED)}"' in text for number, text in enumerate(found))
+    assert all(f'"w{number}"' in text for number, text in enumerate(found))
 
 
 def test_a_document_is_read_as_go_reads_it() -> None:
