@@ -65,24 +65,27 @@ class Cluster:
     _kinds: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kubeconfig: Path) -> "Cluster":
-        """The cluster of the current context, with whatever credentials it names (plug-ins included)."""
+    def of(cls, kubeconfig: Path | None, context: str | None = None) -> "Cluster":
+        """The cluster of a context, the current one by default, with the credentials it names (plug-ins included).
+
+        Without a file it is the one that kubectl would read.
+        """
         import httpx  # noqa: PLC0415 - as below
 
         # The library takes most of a second to import, and reads every form of kubeconfig there is.
         from kubernetes.client import Configuration  # noqa: PLC0415
-        from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config  # noqa: PLC0415
+        from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION, ConfigException, load_kube_config  # noqa: PLC0415
+        from kubernetes.config.kube_config import KubeConfigMerger  # noqa: PLC0415
 
-        configuration = Configuration()
+        configuration, file = Configuration(), str(kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
         try:
             load_kube_config(  # type: ignore[no-untyped-call]  # the library publishes no types
-                config_file=str(kubeconfig), client_configuration=configuration
+                config_file=file, context=context, client_configuration=configuration
             )
-            _, current = list_kube_config_contexts(  # type: ignore[no-untyped-call]  # as above
-                config_file=str(kubeconfig)
-            )
+            config = KubeConfigMerger(file).config  # type: ignore[no-untyped-call]  # as above
+            chosen = config["contexts"].get_with_name(context or config["current-context"])["context"].value
         except (ConfigException, OSError) as error:
-            raise Failure(f"{kubeconfig} cannot be used: {error}") from error
+            raise Failure(f"{file} cannot be used: {error}") from error
         token = configuration.get_api_key_with_prefix("authorization") or configuration.get_api_key_with_prefix(
             "BearerToken"
         )
@@ -93,24 +96,24 @@ class Cluster:
             timeout=30,
             trust_env=False,
         )
-        return cls(http, current["context"].get("namespace", "default"))
+        return cls(http, chosen.get("namespace", "default"))
 
     def apply(self, manifest: Manifest) -> Applied:
         """Make it so: server-side apply, which takes over fields from other managers and refuses unknown ones."""
         reference = self.reference(manifest)
         before = self.get(reference)
-        response = self._request(
-            "PATCH",
-            reference.path,
-            params={"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict"},
-            headers={"Content-Type": "application/apply-patch+yaml"},
-            json=manifest.document,
-        )
+        response = self._apply(reference, manifest, {})
         after = response.json()
         if response.status_code == _CREATED or before is None:
             return Applied(reference, "created", after)
         same = before["metadata"].get("resourceVersion") == after["metadata"].get("resourceVersion")
         return Applied(reference, "unchanged" if same else "configured", after)
+
+    def rehearse(self, manifest: Manifest) -> dict[str, Any]:
+        """What the object would be after `apply`. Every rule and admission is asked, and nothing is stored."""
+        response = self._apply(self.reference(manifest), manifest, {"dryRun": "All"})
+        document: dict[str, Any] = response.json()
+        return document
 
     def get(self, reference: Reference) -> dict[str, Any] | None:
         """The object as it is now; None when there is none."""
@@ -164,6 +167,15 @@ class Cluster:
         singular = resource.get("singularName") or manifest.kind.lower()
         group = version.rpartition("/")[0]
         return Reference(manifest.kind, f"{singular}.{group}" if group else singular, namespace, manifest.name, path)
+
+    def _apply(self, reference: Reference, manifest: Manifest, query: Mapping[str, str]) -> "httpx.Response":
+        return self._request(
+            "PATCH",
+            reference.path,
+            params={"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict", **query},
+            headers={"Content-Type": "application/apply-patch+yaml"},
+            json=manifest.document,
+        )
 
     def _resources(self, prefix: str) -> dict[str, Mapping[str, Any]]:
         if prefix not in self._kinds:

@@ -29,6 +29,14 @@ KubeconfigOption = Annotated[
     Path | None,
     typer.Option("--kubeconfig", metavar="FILE", help="Speak to this cluster instead of the sandbox's."),
 ]
+ContextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="Speak to this context of the kubeconfig; without --kubeconfig, of the one that kubectl reads.",
+    ),
+]
 
 NamespaceOption = Annotated[
     str | None,
@@ -37,14 +45,14 @@ NamespaceOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def cluster_of(kubeconfig: Path | None, data_dir: Path | None) -> Cluster:
+def cluster_of(kubeconfig: Path | None, data_dir: Path | None, context: str | None = None) -> Cluster:
     """The cluster that a command speaks to: the one named, or the running sandbox's."""
-    if kubeconfig is None:
+    if kubeconfig is None and context is None:
         try:
             kubeconfig = running_sandbox(data_dir).blueprint.kubeconfig
         except Failure as failure:
             raise Failure(f"{failure}, or name a cluster with --kubeconfig", failure.code) from failure
-    return Cluster.of(kubeconfig)
+    return Cluster.of(kubeconfig, context)
 
 
 def server_address(url: str, option: str) -> str:

@@ -129,3 +129,58 @@ def test_a_conflict_has_a_type_of_its_own() -> None:
     conflict = cluster(lambda _: httpx.Response(409, json={"message": "the object has been modified"}))
     with pytest.raises(Changed, match="modified"):
         conflict.merge(conflict.reference(Manifest(CLAIM, "claim.yaml")), {"metadata": {"resourceVersion": "1"}})
+
+
+def test_a_rehearsal_asks_for_nothing_to_be_stored() -> None:
+    seen: list[httpx.Request] = []
+
+    def patch(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=at("7"))
+
+    assert cluster(patch, at("7")).rehearse(Manifest(CLAIM, "claim.yaml")) == at("7")
+    assert dict(seen[0].url.params) == {
+        "fieldManager": "kubectl",
+        "force": "true",
+        "fieldValidation": "Strict",
+        "dryRun": "All",
+    }
+
+
+CONTEXTS = """
+apiVersion: v1
+kind: Config
+current-context: nonprod
+clusters:
+- {name: a, cluster: {server: "http://a.test"}}
+- {name: b, cluster: {server: "http://b.test"}}
+contexts:
+- {name: nonprod, context: {cluster: a, user: me}}
+- {name: prod, context: {cluster: b, user: me, namespace: shop}}
+users:
+- {name: me, user: {}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("context", "host", "namespace"),
+    [(None, "a.test", "default"), ("nonprod", "a.test", "default"), ("prod", "b.test", "shop")],
+)
+def test_a_context_names_cluster_and_namespace(tmp_path: Path, context: str | None, host: str, namespace: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(CONTEXTS)
+    found = Cluster.of(file, context)
+    assert (found.http.base_url.host, found.namespace) == (host, namespace)
+
+
+def test_a_context_that_is_not_there_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(CONTEXTS)
+    with pytest.raises(Failure, match="absent"):
+        Cluster.of(file, "absent")
+
+
+def test_a_chosen_context_needs_no_current_one(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(CONTEXTS.replace("current-context: nonprod", 'current-context: ""'))
+    assert Cluster.of(file, "prod").namespace == "shop"

@@ -177,5 +177,5 @@ def test_everything_that_is_wrong_is_found_at_once() -> None:
     found = read("ApplicationClaim", document)
     assert isinstance(found, list)
     assert [path for path, _ in found] == [f"spec.applications[{index}].name" for index in range(MAX_PROBLEMS + 3)]
-    with pytest.raises(InvalidClaim, match="and 3 more$"):
+    with pytest.raises(InvalidClaim, match=r"and 3 more$"):
         parse("ApplicationClaim", document)
