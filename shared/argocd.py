@@ -17,6 +17,8 @@ from shared.environments import Environment
 
 Manifest = dict[str, Any]
 ValueFiles = Literal["ref", "raw"]
+Role = Literal["apps", "platform"]
+"""Which half of a cluster type a root Application brings."""
 
 API_VERSION: Final = "argoproj.io/v1alpha1"
 BRANCH: Final = "main"
@@ -120,15 +122,32 @@ def application_set(environment: Environment, workloads: Workloads, layout: Layo
     }
 
 
-def root_application(
-    cluster_type: str, role: Literal["apps", "platform"], organization: str, layout: Layout
-) -> Manifest:
+def source_of(environment: Environment, workloads: Workloads, row: str, layout: Layout) -> dict[str, str]:
+    """What the first source of one Application says beside its values: address, revision, and path or chart."""
+    chart = workloads.charts.get(row) or Chart(row, workloads.default_revision)
+    if chart.registry is not None:
+        return {"repoURL": chart.registry, "chart": chart.name, "targetRevision": chart.revision}
+    repository = layout.repository(environment.organization, workloads.chart_repository)
+    return {"repoURL": repository, "path": chart.name, "targetRevision": chart.revision}
+
+
+def set_name(environment: Environment, role: Role) -> str:
+    """The name of an environment's set, e.g. `dev-apps`."""
+    return f"{environment.name}-{role}"
+
+
+def root_name(cluster_type: str, role: Role) -> str:
+    """The name of a root Application, e.g. `nonprod-apps`."""
+    return f"{cluster_type}-{role}"
+
+
+def root_application(cluster_type: str, role: Role, organization: str, layout: Layout) -> Manifest:
     """The Application that deploys the sets of one cluster type, e.g. `nonprod-apps`."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Application",
         "metadata": {
-            "name": f"{cluster_type}-{role}",
+            "name": root_name(cluster_type, role),
             "namespace": layout.argocd_namespace,
             "labels": dict(PART_OF) | {"infraforge.io/cluster-type": cluster_type},
         },

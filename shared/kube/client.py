@@ -135,10 +135,23 @@ class Kube:
         )
         return _typed(patched)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
-        """Delete the object; one that is gone already is no error."""
+    def patch(self, resource: Resource, namespace: str, name: str, change: Mapping[str, Any]) -> Document | None:
+        """Merge `change` into the object as it is by now; None when it does not exist."""
+        query = [("fieldManager", FIELD_MANAGER)]
+        try:
+            return _typed(
+                self._request(
+                    "PATCH", resource.path(namespace, name), query=query, body=change, content_type=_MERGE_PATCH
+                )
+            )
+        except KubeNotFound:
+            return None
+
+    def delete(self, resource: Resource, namespace: str, name: str, *, orphans: bool = False) -> None:
+        """Delete the object; one that is gone already is no error. `orphans`: what it owns stays, without owner."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"} if orphans else None
         with suppress(KubeNotFound):
-            self._request("DELETE", resource.path(namespace, name))
+            self._request("DELETE", resource.path(namespace, name), body=body)
 
     def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
         """Merge `status` into the status of `document`, provided the object is still the one that was read."""

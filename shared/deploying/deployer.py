@@ -1,0 +1,96 @@
+"""Hastens ArgoCD, and tells how far it is. It never waits here: what is under way is told by the next event."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.claims import Deployed
+from shared.conditions import DEPLOYED, NOT_TRACKED, ConditionStatus
+from shared.deploying.argocd import REFRESH, REFRESH_SET, ArgoCD
+from shared.deploying.landscape import Landscape, Place
+from shared.deploying.tracking import Lag, Target, judge, overall
+from shared.kube.client import Document
+
+QUICK: Final = 3
+"""Refreshes of one object for one commit that are asked for at once: one can be lost when a set was just created."""
+SPACING: Final = 30.0
+"""Seconds between further ones."""
+REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far ArgoCD is: by row, and the arguments of the condition."""
+
+    rows: Mapping[str, Deployed]
+    condition: tuple[str, ConditionStatus, str, str]
+
+
+class Deployer:
+    """Looks at a claim's Applications and has ArgoCD look at what it has yet to see. Thread-safe.
+
+    `contains` says of an organization's `voltran` whether a revision contains a commit.
+    """
+
+    def __init__(
+        self,
+        argocd: ArgoCD,
+        contains: Callable[[str, str, str], bool],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._argocd = argocd
+        self._contains = contains
+        self._clock = clock
+        self._asked: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def look(self, place: Place, targets: Sequence[Target]) -> Outcome:
+        """How far ArgoCD is with these rows; whatever lags is refreshed."""
+        applications = self._argocd.applications(place.environment)
+        if applications is None:
+            return Outcome({}, NOT_TRACKED)
+        seen = Landscape(place, applications, self._argocd.set, self._argocd.application)
+        return self.outcome(seen, targets)
+
+    def outcome(self, seen: Landscape, targets: Sequence[Target]) -> Outcome:
+        """The same of objects that were read already."""
+        organization = seen.place.environment.organization
+        rows = {}
+        lagging: dict[tuple[Lag, str], str] = {}
+        for target in targets:
+            verdict = judge(target, seen, lambda revision, commit: self._contains(organization, revision, commit))
+            rows[target.row] = verdict.deployed
+            if verdict.lags:
+                lagging.setdefault((verdict.lags, target.application), target.commit or "")
+        self._refresh(seen, lagging)
+        return Outcome(rows, (DEPLOYED, *overall(rows)))
+
+    def _refresh(self, seen: Landscape, lagging: Mapping[tuple[Lag, str], str]) -> None:
+        place, kinds = seen.place, {lag for lag, _ in lagging}
+        newest = "".join(sorted(set(lagging.values())))
+        if "root" in kinds:
+            self._ask(seen.root, REFRESH, newest, lambda: self._argocd.refresh(place.root_name))
+        if kinds & {"root", "set"}:
+            self._ask(seen.set, REFRESH_SET, newest, lambda: self._argocd.refresh_set(place.set_name))
+        for (lag, name), commit in lagging.items():
+            if lag == "application":
+                self._ask(seen.applications.get(name), REFRESH, commit, lambda name=name: self._argocd.refresh(name))  # type: ignore[misc]  # mypy has no type for a default
+
+    def _ask(self, document: Document | None, annotation: str, commit: str, ask: Callable[[], None]) -> None:
+        """Unless it is asked already, or was so often enough for this commit."""
+        if document is None or annotation in (document["metadata"].get("annotations") or {}):
+            return
+        key, now = (document["metadata"]["uid"], commit), self._clock()
+        with self._lock:
+            times = self._asked.setdefault(key, [])
+            if len(times) >= QUICK and now - times[-1] < SPACING:
+                return
+            times.append(now)
+            self._asked.move_to_end(key)
+            while len(self._asked) > REMEMBERED:
+                self._asked.popitem(last=False)
+        ask()

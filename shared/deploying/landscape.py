@@ -1,0 +1,78 @@
+"""What of ArgoCD's objects one claim's deployment hangs on."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from shared.argocd import Role, root_name, set_name
+from shared.claims.names import PLATFORM_PREFIX
+from shared.environments import Environment
+from shared.kube.client import Document
+
+SET_OWNER = "ApplicationSet"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The part of an environment that one set deploys, and one kind of claim owns."""
+
+    environment: Environment
+    set_name: str
+    root_name: str
+    prefix: str
+    foreign: str | None
+    """The prefix of Applications that are another part's, although they begin with `prefix`."""
+
+    @classmethod
+    def of(cls, environment: Environment, role: Role) -> "Place":
+        """One half of an environment."""
+        apps, platform = f"{environment.name}-", f"{environment.name}-{PLATFORM_PREFIX}"
+        root = root_name(environment.cluster_type, role)
+        name = set_name(environment, role)
+        return (
+            cls(environment, name, root, apps, platform)
+            if role == "apps"
+            else cls(environment, name, root, platform, None)
+        )
+
+    def row(self, application: Document, *, orphans: bool) -> str | None:
+        """The row that an Application of this set stands for; None for one that is not ours.
+
+        `orphans`: also one that no set owns any more.
+        """
+        metadata = application["metadata"]
+        name: str = metadata["name"]
+        if not name.startswith(self.prefix) or (self.foreign is not None and name.startswith(self.foreign)):
+            return None
+        owners = [one.get("name") for one in metadata.get("ownerReferences") or [] if one.get("kind") == SET_OWNER]
+        is_ours = self.set_name in owners or (orphans and not owners)
+        return name.removeprefix(self.prefix) if is_ours else None
+
+
+class Landscape:
+    """The Applications of an environment by name, the set that makes them, and the root Application that brings it.
+
+    `find_set` and `find_root` are asked at most once, and only when something is not as it should be.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        applications: Mapping[str, Document],
+        find_set: Callable[[str], Document | None],
+        find_root: Callable[[str], Document | None],
+    ) -> None:
+        self.place = place
+        self.applications = applications
+        self._find_set = find_set
+        self._find_root = find_root
+
+    @functools.cached_property
+    def set(self) -> Document | None:
+        """The ApplicationSet."""
+        return self._find_set(self.place.set_name)
+
+    @functools.cached_property
+    def root(self) -> Document | None:
+        """The root Application."""
+        return self._find_root(self.place.root_name)
