@@ -9,7 +9,7 @@ Each has one folder in which every sub-folder is a row of the claim, and one App
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -88,8 +88,12 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         """What the row at `index` in the spec says beside its state, its reason and its files."""
         return {}
 
-    def prepare(self, attempt: Attempt[EnvironmentClaimT]) -> None:
+    def prepare(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> None:
         """Whatever takes time and needs no Git, so that nobody waits for it there."""
+
+    def basis(self, environment: Environment, draft: DraftT) -> Hashable:
+        """What the draft follows from beside the claim; the inputs that `survey` gives are compared with it."""
+        return environment
 
     def fields(self, attempt: Attempt[EnvironmentClaimT], draft: DraftT) -> dict[str, Any]:
         """Further fields of the status."""
@@ -132,7 +136,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         environment = self._admission.admit(attempt.claim, self.kind)
         attempt.begin(HOLD)
         hold(attempt)
-        self.prepare(attempt)
+        self.prepare(attempt, environment)
         last: _Pass[DraftT] = _Pass()
 
         def plan(git: Transaction) -> Plan:
@@ -278,7 +282,8 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         if not reasons:
             report.mark(COMMITTED, "True", "Committed", f"{count} {self.rows} and their ApplicationSet are in Git")
             report.ready("Committed", f"all {count} {self.rows} are in Git")
-            attempt.settled = Settled(environment, self._scope(environment)) if draft.is_final else None
+            settled = Settled(self.basis(environment, draft), self._scope(environment))
+            attempt.settled = settled if draft.is_final else None
             return
         reason = reasons[0][0]
         message = "; ".join(message for _, message in reversed(reasons))  # the line to paste comes last

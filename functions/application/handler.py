@@ -57,7 +57,7 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
         """`<environment>-<application>`."""
         return [application_release(environment.name, one.name) for one in claim.spec.applications]
 
-    def prepare(self, attempt: Attempt[ApplicationClaim]) -> None:
+    def prepare(self, attempt: Attempt[ApplicationClaim], environment: Environment) -> None:
         """Ask the registries once before Git is locked, so that nobody waits there for a slow one."""
         attempt.begin(RESOLVE)
         resolve(attempt.claim, self._resolve_all, fresh=True)
