@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.apiserver import workload_rules
 from sandbox.apiserver.causes import Cause
+from sandbox.apiserver.chart_kinds import chart_kinds
 from sandbox.apiserver.errors import bad_request
 from sandbox.apiserver.resources import Column, Registry, Resource
 from sandbox.apiserver.schema import compile_type
@@ -118,6 +120,7 @@ _KINDS: tuple[Json, ...] = (
         "categories": ("api-extensions",),
         "status": True,
         "generation": True,
+        "versioned": True,
         "columns": (Column("Created At", "date", ".metadata.creationTimestamp"),),
         "skeleton": {"spec": {"group": "", "names": {"plural": "", "kind": ""}, "scope": "", "versions": None}},
     },
@@ -133,16 +136,15 @@ def load_types() -> dict[str, Json]:
 
 def registry(types: dict[str, Json]) -> Registry:
     """Return a registry of the built-in kinds."""
-    return Registry([_resource(types, **kind) for kind in _KINDS])
+    return Registry([_resource(types, **kind) for kind in (*_KINDS, *chart_kinds())])
 
 
 def _resource(types: dict[str, Json], kind: str, **more: Any) -> Resource:
-    fields: Json = {"group": "", "namespaced": True, "type_name": f"{_CORE}{kind}"} | more
+    usual = {"group": "", "version": "v1", "plural": f"{kind.lower()}s", "namespaced": True}
+    fields: Json = usual | {"type_name": f"{_CORE}{kind}"} | more
     type_name = fields["type_name"]
     return Resource(
-        version="v1",
         kind=kind,
-        plural=f"{kind.lower()}s",
         singular=kind.lower(),
         list_kind=f"{kind}List",
         schema=compile_type(type_name, types),
@@ -173,6 +175,10 @@ def hooks() -> dict[str, Hooks]:
         "persistentvolumeclaims": Hooks(_default_volume_claim, _prepare_volume_claim, _validate_volume_claim),
         "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),
         "selfsubjectaccessreviews.authorization.k8s.io": Hooks(prepare=_allow),
+        **{
+            qualified: Hooks(defaults=rules.defaults, validate=rules.validate)
+            for qualified, rules in workload_rules.RULES.items()
+        },
     }
 
 

@@ -62,6 +62,7 @@ def resources_of(crd: Json, types: dict[str, Json]) -> list[Resource]:
                 status="status" in (version.get("subresources") or {}),
                 custom=True,
                 generation=True,
+                versioned=True,
                 columns=tuple(_columns(version.get("additionalPrinterColumns") or [_AGE])),
                 selectable=selectable_paths(version),
                 openapi=raw,

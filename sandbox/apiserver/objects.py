@@ -91,7 +91,7 @@ class Objects:
         """Replace an object (PUT) from a decoded body."""
         live = self._live(target)
         value = self._decode(target, body, options)
-        self._check_version(target, live, value, required=target.resource.generation)
+        self._check_version(target, live, value, required=target.resource.versioned)
         return self._update(target, live, value, options)
 
     def patch(self, target: Target, kind: str, patch: Any, options: Options) -> tuple[Entry, bool]:

@@ -87,7 +87,7 @@ def _merged_list(schema: Schema, items: list[Any], patch: list[Any]) -> list[Any
     name = schema.raw.get("x-kubernetes-patch-merge-key")
     if name is None:
         return items + [item for item in patch if item not in items]
-    if not all(isinstance(item, dict) and isinstance(item.get(name), str) for item in patch):
+    if not all(isinstance(item, dict) and isinstance(item.get(name), (str, int)) for item in patch):
         raise bad_request(f"map: {patch} does not contain declared merge key: {name}")
     result = {item.get(name): item for item in items}
     for item in patch:

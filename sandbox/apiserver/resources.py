@@ -31,7 +31,8 @@ class Resource:
 
     `custom` marks kinds of a CustomResourceDefinition: their keys are sorted, others follow the Go structs.
     `skeleton` is what an empty object of a built-in kind holds (field ownership starts from it).
-    `selectable` maps a field selector's label to the path it reads.
+    `selectable` maps a field selector's label to the path it reads. `generation` counts changes of the spec, and
+    `versioned` marks kinds of which a PUT must say what version it replaces.
     """
 
     group: str
@@ -50,6 +51,7 @@ class Resource:
     custom: bool = False
     stored: bool = True
     generation: bool = False
+    versioned: bool = False
     columns: tuple[Column, ...] = ()
     selectable: dict[str, tuple[str, ...]] = field(default_factory=dict)
     skeleton: dict[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.apiserver import jsonpath
+from sandbox.apiserver import cells, jsonpath
 from sandbox.apiserver.resources import Column, Resource
 from sandbox.apiserver.schema import Schema, ordered
 from sandbox.apiserver.timestamps import age
@@ -61,13 +61,16 @@ def _cell(resource: Resource, column: Column, value: Json, now: datetime) -> Any
     if column.type == "date" and isinstance(found, str):
         return found if resource.kind == "CustomResourceDefinition" else age(found, now)
     if not resource.custom:
-        return "" if found is None else str(found)
+        return found or 0 if column.type == "integer" else "" if found is None else str(found)
     if column.type == "string" and found is not None and not isinstance(found, str):
         return str(found)
     return found
 
 
 def _builtin_cell(resource: Resource, name: str, value: Json, now: datetime) -> Any:
+    filled = cells.cell(resource.kind, name, value, now)
+    if filled is not None:
+        return filled
     created = value["metadata"]["creationTimestamp"]
     match name:
         case "Data":
