@@ -3,6 +3,7 @@
 `helm_python` is Helm's Go code behind a C interface, so a rendering takes a millisecond and needs no `helm` on PATH.
 """
 
+import functools
 import io
 import json
 import tarfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
+import yaml
 
 from functions.bootstrap.charts import self_contained
 
@@ -43,8 +45,13 @@ def render(chart: Path, values_yaml: bytes, *, release: str, namespace: str) -> 
     `values_yaml` is read as `helm -f` reads it.
     """
     values = helm_python.values_from_yaml(values_yaml.decode())
-    with helm_python.Chart.load_archive(_archive(chart.name, self_contained(chart))) as loaded:
+    with helm_python.Chart.load_archive(_pushed(chart)) as loaded:
         return loaded.render(values, name=release, namespace=namespace)
+
+
+def documents(*texts: str) -> list[Any]:
+    """Every YAML document of `texts` that holds something, in their order."""
+    return [document for text in texts for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
 def unpack(chart: Path, directory: Path) -> Path:
@@ -54,6 +61,12 @@ def unpack(chart: Path, directory: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     return directory / chart.name
+
+
+@functools.cache
+def _pushed(chart: Path) -> bytes:
+    """The archive of a chart, made once: no test changes a chart of this repository."""
+    return _archive(chart.name, self_contained(chart))
 
 
 def _archive(chart: str, files: Mapping[str, bytes]) -> bytes:

@@ -100,7 +100,7 @@ def readme(chart: Path) -> str:
 def values_of(chart: Path) -> list[Value]:
     """Every value of the chart's values.yaml, in its order."""
     text = (chart / "values.yaml").read_text()
-    return list(_values(yaml.compose(text), text.splitlines(), ()))
+    return list(_values(yaml.compose(text, yaml.CSafeLoader), text.splitlines(), ()))
 
 
 def files(chart: Path) -> dict[Path, str]:
@@ -126,7 +126,7 @@ def _values(node: Any, lines: list[str], path: tuple[str, ...]) -> Iterator[Valu
         inside = isinstance(child, yaml.MappingNode) and any(_comment(inner, lines) for inner, _ in child.value)
         description = _comment(key, lines)
         if description or not inside:
-            default = yaml.safe_load(yaml.serialize(child))
+            default = yaml.load(yaml.serialize(child, Dumper=yaml.CSafeDumper), yaml.CSafeLoader)
             yield Value(here, None if inside else json.dumps(default, ensure_ascii=False), description)
         if inside:
             yield from _values(child, lines, here)

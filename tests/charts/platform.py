@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from tests.charts.engine import render
+from tests.charts.engine import documents, render
 
 Manifest = dict[str, Any]
 
@@ -100,7 +98,7 @@ def release_of(chart: str) -> str:
 def objects(chart: str, values: str = "", release: str | None = None) -> list[Manifest]:
     """The objects of `chart` with `values`, as the bootstrap function pushes it. Raises Helm's errors."""
     rendered = render(ROOT / chart, values.encode(), release=release or release_of(chart), namespace=NAMESPACE)
-    return [document for text in rendered.values() for document in yaml.safe_load_all(text) if document]
+    return documents(*rendered.values())
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:

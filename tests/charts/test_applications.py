@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
-import kubernetes_validate  # type: ignore[import-untyped]  # publishes no type information
 import pytest
 import yaml
 
-from tests.charts.engine import render, unpack
+from tests.charts.engine import documents, render, unpack
 from tests.charts.examples import APPLICATION_CHARTS, ROOT, Example, examples
 from tests.charts.generated import files, main, values_of
+from tests.charts.kubernetes import faults
 from tests.charts.restricted import violations
 
 GOLDEN = Path(__file__).parent / "golden"
-KUBERNETES = ("1.28.0", "1.31.0", "1.34.0", "1.37.0")
-"""The oldest and the newest that a cloud still sells, and two between them."""
-
 WEB = ["user-service", "order-service", "product-service", "ecommerce-platform", "web-service"]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 EVERYTHING = f"""
@@ -94,9 +91,9 @@ def text(chart: Path, values: str = "{}") -> str:
 
 def objects(chart: str, values: str = "{}") -> dict[str, dict[str, Any]]:
     """Kind → object of a rendering, which has one of each."""
-    documents = list(yaml.safe_load_all(text(ROOT / "charts" / chart, values)))
-    assert len({document["kind"] for document in documents}) == len(documents)
-    return {document["kind"]: document for document in documents}
+    found = documents(text(ROOT / "charts" / chart, values))
+    assert len({document["kind"] for document in found}) == len(found)
+    return {document["kind"]: document for document in found}
 
 
 def pod(chart: str, values: str = "{}") -> dict[str, Any]:
@@ -121,9 +118,8 @@ def test_a_rendering_is_as_committed_twice_and_valid(chart: Path, case: str) -> 
 
     assert rendered == golden.read_text()
     assert rendered == text(chart, values)
-    for version in KUBERNETES:
-        for document in yaml.safe_load_all(rendered):
-            kubernetes_validate.validate(document, version, strict=True)
+    for document in documents(rendered):
+        assert faults(document) == []
     assert violations(pod(chart.name, values)) == []
 
 
@@ -181,14 +177,9 @@ def test_an_upgrade_from_the_first_version_changes_no_name_and_no_selector(chart
 )
 def test_the_seeds_replicas_and_host_work_as_written(example: Example) -> None:
     values = yaml.safe_load(example.values)
-    documents = [
-        document
-        for manifest in render(example.chart, example.values, release=example.release, namespace="dev").values()
-        for document in yaml.safe_load_all(manifest)
-        if document
-    ]
-    hosts = [document["spec"]["rules"][0]["host"] for document in documents if document["kind"] == "Ingress"]
-    replicas = [document["spec"]["replicas"] for document in documents if document["kind"] == "Deployment"]
+    found = documents(*render(example.chart, example.values, release=example.release, namespace="dev").values())
+    hosts = [document["spec"]["rules"][0]["host"] for document in found if document["kind"] == "Ingress"]
+    replicas = [document["spec"]["replicas"] for document in found if document["kind"] == "Deployment"]
 
     assert replicas == [values["replicas"]]
     assert hosts == ([values["ingress"]["host"]] if "ingress" in values else [])

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import helm_python
-import kubernetes_validate  # type: ignore[import-untyped]  # publishes no type information
 import pytest
 import yaml
 
 from tests import tools
-from tests.charts.engine import render, unpack
+from tests.charts.engine import documents, render, unpack
 from tests.charts.examples import APPLICATION_CHARTS, CHARTS, PLATFORM_CHARTS, Example, examples
+from tests.charts.kubernetes import faults
 from tests.charts.restricted import violations
 
 LONGEST_RELEASE = "sandbox-" + "x" * 45
@@ -31,7 +31,7 @@ every_example = pytest.mark.parametrize("example", examples(), ids=lambda exampl
 
 def manifests(rendered: dict[str, str]) -> list[dict[str, Any]]:
     """Every object of a rendering."""
-    return [document for text in rendered.values() for document in yaml.safe_load_all(text) if document]
+    return documents(*rendered.values())
 
 
 def defaults(chart: Path, values: bytes = b"{}", release: str = "dev-some-release") -> list[dict[str, Any]]:
@@ -89,7 +89,7 @@ def test_an_example_renders_valid_objects_and_the_same_twice(example: Example) -
 
     assert first == second
     for document in manifests(first):
-        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+        assert faults(document) == []
         assert document["metadata"]["name"].startswith(example.release)
 
 
@@ -104,7 +104,7 @@ def test_the_helm_command_agrees(helm: Path, tmp_path: Path) -> None:
         printed = subprocess.run([str(helm), "template", *arguments], check=True, capture_output=True).stdout.decode()
         rendered = render(example.chart, example.values, release=example.release, namespace=example.namespace)
 
-        assert sorted(map(str, manifests(rendered))) == sorted(map(str, filter(None, yaml.safe_load_all(printed))))
+        assert sorted(map(str, manifests(rendered))) == sorted(map(str, documents(printed)))
 
 
 IMAGE = "spec.template.spec.containers.0.image"

@@ -1,5 +1,6 @@
 """Whatever string stands in the values, the manifest is YAML, and the string in it is the same."""
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.canonical import yaml_bytes
-from tests.charts.engine import render
+from tests.charts.engine import documents, render
 from tests.charts.examples import APPLICATION_CHARTS
 
 TRAPS = [
@@ -60,23 +61,26 @@ def strings(document: Any) -> list[str]:
 @settings(deadline=None, max_examples=40)
 def test_any_string_comes_through(chart: Path, text: str) -> None:
     """Where a harmless word stands, so does any string: nothing is lost, split or read as something else."""
-    values = _values(chart, text)
-    harmless = _strings(chart, filled(values, "w0rd"))
+    blocks = not NOT_FOR_TO_YAML.search(text)
+    harmless = _strings(chart, "w0rd", blocks=blocks)
 
-    hostile = _strings(chart, filled(values, text))
+    hostile = _strings(chart, text, blocks=blocks)
 
     assert len(harmless) == len(hostile)
     assert harmless.count("w0rd") == hostile.count(text) - harmless.count(text)
 
 
-def _values(chart: Path, text: str) -> dict[str, Any]:
-    """The values of `chart` that take any string, less those that go through toYaml where `text` is nothing for it."""
-    known = yaml.safe_load((chart / "values.yaml").read_text())
-    values = ANYWHERE | ({} if NOT_FOR_TO_YAML.search(text) else BLOCKS) | {"ingress": INGRESS}
-    return {name: value for name, value in values.items() if name in known}
+@functools.lru_cache(maxsize=64)
+def _strings(chart: Path, text: str, *, blocks: bool) -> list[str]:
+    """Every string of the manifests of `chart` with `text` wherever any string may stand, in `BLOCKS` if told so."""
+    values = ANYWHERE | (BLOCKS if blocks else {}) | {"ingress": INGRESS}
+    known = {name: value for name, value in values.items() if name in _names(chart)}
+    values_yaml = yaml_bytes(filled(known, text), sort_keys=True)
+    rendered = render(chart, values_yaml, release="dev-some-release", namespace="dev")
+    return strings(documents(*rendered.values()))
 
 
-def _strings(chart: Path, values: dict[str, Any]) -> list[str]:
-    """Every string of the manifests."""
-    rendered = render(chart, yaml_bytes(values, sort_keys=True), release="dev-some-release", namespace="dev")
-    return [string for manifest in rendered.values() for string in strings(list(yaml.safe_load_all(manifest)))]
+@functools.cache
+def _names(chart: Path) -> frozenset[str]:
+    """The values that `chart` knows."""
+    return frozenset(yaml.safe_load((chart / "values.yaml").read_text()))
