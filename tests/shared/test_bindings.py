@@ -108,7 +108,7 @@ def test_an_offer_is_what_the_chart_deploys(chart: str, environment: str) -> Non
     (workload,) = [one for (kind, _), one in objects.items() if kind == "StatefulSet"]
     pod = workload["spec"]["template"]
     assert pod["metadata"]["labels"]["app.kubernetes.io/instance"] == offer.release
-    assert f"'secretName': '{offer.secret}'" in str(pod["spec"])
+    assert f"'{offer.secret}'" in str(pod["spec"])
 
 
 def test_every_platform_chart_is_known() -> None:
