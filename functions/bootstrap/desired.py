@@ -1,7 +1,7 @@
 """A BootstrapClaim as files and objects. Pure: the same claim is the same bytes on every machine."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from pydantic import SecretStr
@@ -9,11 +9,9 @@ from pydantic import SecretStr
 from shared.argocd import Layout, Manifest, credential, root_application, root_project, workload_project
 from shared.canonical import yaml_bytes
 from shared.claims import ClusterSpec
-from shared.history import checksum
 
 ROLES: Final = ("apps", "platform")
 KEEP: Final = ".gitkeep"
-CHART_DIGITS: Final = 12
 
 
 def structure(clusters: Iterable[ClusterSpec], organization: str, layout: Layout) -> dict[str, bytes]:
@@ -47,12 +45,6 @@ def argocd_objects(
     objects += [credential(organization, token, layout)] if token is not None else []
     objects += [root_application(cluster.type, role, organization, layout) for cluster in clusters for role in ROLES]
     return objects
-
-
-def chart_revision(charts: Mapping[str, Mapping[str, bytes]]) -> str:
-    """The immutable tag of a set of charts, made from their content and from nothing else."""
-    files = {f"{chart}/{path}": data for chart, folder in charts.items() for path, data in folder.items()}
-    return f"embedded-{checksum(files)[:CHART_DIGITS]}"
 
 
 def hook_fingerprint(secret: SecretStr) -> str:

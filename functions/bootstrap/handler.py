@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from functions.bootstrap import desired, tenancy, webhook
-from functions.bootstrap.charts import Charts, publish
+from functions.bootstrap.charts import publish
 from functions.bootstrap.settings import BootstrapSettings
 from functions.bootstrap.tenancy import MAX_NAMED, Findings, Place, Tenants
 from shared import events
 from shared.argocd import API_VERSION, RESERVED_PROJECTS, Layout
 from shared.attempt import Attempt
+from shared.charts import Charts, revision
 from shared.claims import (
     REMOVE_ENVIRONMENTS,
     BootstrapClaim,
@@ -76,7 +77,7 @@ class BootstrapHandler:
         self._repository = repository
         self._voltran = voltran
         self._charts = {CHARTS: charts, PLATFORM_CHARTS: platform_charts}
-        self._revisions = {name: desired.chart_revision(content) for name, content in self._charts.items()}
+        self._revisions = {name: revision(content) for name, content in self._charts.items()}
         self._layout = Layout(gitea_url=settings.gitea_url, argocd_namespace=settings.argocd_namespace)
 
     def converge(self, attempt: Attempt[BootstrapClaim]) -> None:

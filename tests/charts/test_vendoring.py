@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from functions.bootstrap.charts import read, self_contained
-from functions.bootstrap.desired import chart_revision
+from shared.charts import revision
 from shared.errors import PermanentError
 from tests.charts.examples import APPLICATION_CHARTS, ROOT
 
@@ -36,12 +36,12 @@ def test_the_revision_follows_the_library(tmp_path: Path) -> None:
     """A chart is another one when only its library changes."""
     chart(tmp_path, "library", LIBRARY, deployment="one")
     chart(tmp_path, "web", service="x")
-    before = chart_revision(read(tmp_path))
-    again = chart_revision(read(tmp_path))
+    before = revision(read(tmp_path))
+    again = revision(read(tmp_path))
     (tmp_path / "library" / "templates" / "deployment.yaml").write_text("two")
 
     assert before == again
-    assert before != chart_revision(read(tmp_path))
+    assert before != revision(read(tmp_path))
 
 
 def test_a_library_may_have_a_library(tmp_path: Path) -> None:
