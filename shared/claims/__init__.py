@@ -2,6 +2,7 @@
 
 from shared.claims.application import Application, ApplicationClaim, ApplicationSpec, Chart, Image
 from shared.claims.bootstrap import BootstrapClaim, BootstrapSpec, ClusterSpec, GiteaSpec
+from shared.claims.infrastructure import InfrastructureClaim, InfrastructureSpec, Namespace
 from shared.claims.meta import (
     API_VERSION,
     CONFIRM_REMOVAL,
@@ -14,7 +15,7 @@ from shared.claims.meta import (
     EnvironmentSpec,
     ObjectMeta,
 )
-from shared.claims.names import application_release, service_release
+from shared.claims.names import application_release, namespaces_release, service_release
 from shared.claims.parse import KINDS, parse, place
 from shared.claims.parts import Destination
 from shared.claims.platform import PlatformClaim, PlatformSpec, Service, ServiceChart
@@ -29,6 +30,8 @@ from shared.claims.status import (
     Condition,
     Deployed,
     HistoryEntry,
+    InfrastructureStatus,
+    NamespaceRow,
     PlatformStatus,
     RepositoryRow,
     ServiceRow,
@@ -65,6 +68,11 @@ __all__ = [
     "GiteaSpec",
     "HistoryEntry",
     "Image",
+    "InfrastructureClaim",
+    "InfrastructureSpec",
+    "InfrastructureStatus",
+    "Namespace",
+    "NamespaceRow",
     "ObjectMeta",
     "PlatformClaim",
     "PlatformSpec",
@@ -74,6 +82,7 @@ __all__ = [
     "ServiceChart",
     "ServiceRow",
     "application_release",
+    "namespaces_release",
     "parse",
     "place",
     "service_release",

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from shared.canonical import yaml_bytes
 from shared.claims.application import ApplicationClaim
 from shared.claims.bootstrap import BootstrapClaim
+from shared.claims.infrastructure import InfrastructureClaim
 from shared.claims.meta import GROUP, VERSION, Claim
 from shared.claims.platform import PlatformClaim
 
@@ -34,12 +35,15 @@ _KEYWORDS: Final = (
     "pattern",
     "minLength",
     "maxLength",
+    "minItems",
     "maxItems",
+    "maxProperties",
     "default",
     "required",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-int-or-string",
     "x-kubernetes-validations",
 )
 """What is taken over, in this order. Anything else that pydantic says is meant for others."""
@@ -105,6 +109,7 @@ _BY_ENVIRONMENT = (".spec.clusterType", ".spec.environment")
 KINDS: Final = (
     Kind(ApplicationClaim, ("appclaim",), _OF_ENVIRONMENT, _BY_ENVIRONMENT),
     Kind(BootstrapClaim, ("bootclaim",), _OF_PLATFORM),
+    Kind(InfrastructureClaim, ("infraclaim",), _OF_ENVIRONMENT, _BY_ENVIRONMENT),
     Kind(PlatformClaim, ("platclaim",), _OF_ENVIRONMENT, _BY_ENVIRONMENT),
 )
 
@@ -178,13 +183,15 @@ def _root(claim: type[BaseModel]) -> _Schema:
 def _structural(raw: _Schema, definitions: Mapping[str, _Schema]) -> _Schema:
     """One level of pydantic's schema and those below it, in the structural form."""
     node = _resolved(raw, definitions)
-    schema: _Schema = {keyword: node[keyword] for keyword in _KEYWORDS if keyword in node}
+    schema: _Schema = {keyword: node[keyword] for keyword in _KEYWORDS if node.get(keyword) is not None}
     if not schema.get("default"):  # an absent field says as much as None or an empty list
         schema.pop("default", None)
     if "description" in schema:
         schema["description"] = _one_line(schema["description"])
     if "items" in node:
         schema["items"] = _structural(node["items"], definitions)
+    if isinstance(node.get("additionalProperties"), dict):
+        schema["additionalProperties"] = _structural(node["additionalProperties"], definitions)
     if "properties" in node:
         schema["properties"] = {name: _structural(child, definitions) for name, child in node["properties"].items()}
     return schema

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from shared.claims.application import ApplicationClaim
 from shared.claims.bootstrap import BootstrapClaim
+from shared.claims.infrastructure import InfrastructureClaim
 from shared.claims.meta import Claim
 from shared.claims.names import DNS_LABEL_PATTERN, MENDS
 from shared.claims.platform import PlatformClaim
@@ -16,12 +17,27 @@ from shared.errors import InvalidClaim
 
 KINDS: Final[dict[str, type[Claim]]] = {
     "BootstrapClaim": BootstrapClaim,
+    "InfrastructureClaim": InfrastructureClaim,
     "ApplicationClaim": ApplicationClaim,
     "PlatformClaim": PlatformClaim,
 }
 
 MAX_PROBLEMS: Final = 5
 MAX_QUOTED: Final = 63
+
+_PROBLEMS: Final = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field here: remove it or correct its spelling",
+    "string_type": "must be a string: put it in quotes",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "model_type": "must be a map",
+    "model_attributes_type": "must be a map",
+    "dict_type": "must be a map",
+}
+"""What is wrong with a field, by pydantic's name for it, where nothing more is to be said."""
 
 
 def parse(kind: str, document: Mapping[str, Any]) -> Claim:
@@ -86,30 +102,18 @@ def _problem(detail: ErrorDetails) -> str:
     """What is wrong with one field, and what would mend it."""
     context = detail.get("ctx", {})
     match detail["type"]:
-        case "missing":
-            return "is required"
-        case "extra_forbidden":
-            return "is not a field here: remove it or correct its spelling"
-        case "string_type":
-            return "must be a string: put it in quotes"
         case "string_pattern_mismatch":
             return _mismatch(context["pattern"], detail["input"])
         case "string_too_long":
             return f"is longer than {context['max_length']} characters"
         case "too_long":
             return f"has more than {context['max_length']} items"
-        case "string_too_short" | "too_short":
-            return "must not be empty"
         case "literal_error":
             return f"must be {context['expected']}"
-        case "list_type":
-            return "must be a list"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be a map"
         case "rule" | "values":
             return detail["msg"]
         case other:
-            return f"is not valid ({other})"
+            return _PROBLEMS.get(other, f"is not valid ({other})")
 
 
 def _mismatch(pattern: str, given: object) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from shared.claims.names import MAX_APPLICATIONS, MAX_CLUSTERS, MAX_ENVIRONMENTS, MAX_SERVICES, DnsLabel
+from shared.claims.names import MAX_APPLICATIONS, MAX_CLUSTERS, MAX_ENVIRONMENTS, MAX_NAMESPACES, MAX_SERVICES, DnsLabel
 from shared.claims.parts import Destination, StatusModel
 from shared.claims.rules import ATOMIC, SET, map_list
 
@@ -114,6 +114,19 @@ class ServiceRow(StatusModel):
     deployed: Deployed | None = Field(default=None, description=_ROW_DEPLOYED)
 
 
+class NamespaceRow(StatusModel):
+    """One namespace's own state. All namespaces of an environment share their files and what deploys them."""
+
+    name: DnsLabel = Field(description="The namespace's name in the claim.")
+    state: RowState | None = Field(default=None, description=_ROW_STATE)
+    reason: Reason | None = Field(default=None, description=_ROW_REASON)
+    message: Message | None = Field(default=None, description=_ROW_MESSAGE)
+    path: Address | None = Field(default=None, description=_PATH)
+    checksum: Annotated[str, Field(max_length=256)] | None = Field(default=None, description=_CHECKSUM)
+    commit: Sha | None = Field(default=None, description="The last commit that changed its files.")
+    deployed: Deployed | None = Field(default=None, description=_ROW_DEPLOYED)
+
+
 class RepositoryRow(StatusModel):
     """One of the platform's repositories in Gitea."""
 
@@ -202,3 +215,11 @@ class PlatformStatus(ClaimStatus):
     services: Annotated[list[ServiceRow], Field(max_length=2 * MAX_SERVICES, json_schema_extra=map_list("name"))] = (
         Field(default=[], description="One row for each service.")
     )
+
+
+class InfrastructureStatus(ClaimStatus):
+    """How far the namespaces of an environment are."""
+
+    namespaces: Annotated[
+        list[NamespaceRow], Field(max_length=2 * MAX_NAMESPACES, json_schema_extra=map_list("name"))
+    ] = Field(default=[], description="One row for each namespace.")

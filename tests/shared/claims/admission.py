@@ -23,6 +23,8 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         yield from nodes(child, f"{path}.{name}")
     if "items" in schema:
         yield from nodes(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from nodes(schema["additionalProperties"], f"{path}{{}}")
 
 
 def defaulted(value: Any, schema: Schema) -> Any:
@@ -71,7 +73,7 @@ def _children(value: Any, schema: Schema, path: str) -> Iterator[tuple[Any, Any,
 
 def _list_faults(value: Any, schema: Schema, path: str) -> Iterator[str]:
     kind = schema.get("x-kubernetes-list-type")
-    if kind:
+    if kind in {"map", "set"}:
         (key,) = schema.get("x-kubernetes-list-map-keys", [None])
         names = [item[key] if kind == "map" else item for item in value]
         yield from (f"{path}[{index}]: Duplicate" for index, name in enumerate(names) if name in names[:index])
@@ -83,11 +85,18 @@ def _rule_faults(value: Any, old: Any, schema: Schema, path: str) -> Iterator[st
     for rule in schema.get("x-kubernetes-validations", ()):
         if "oldSelf" in rule["rule"] and old is None:
             continue
-        if not cel.evaluate(rule["rule"], {"self": value, "oldSelf": old}):
+        if not cel.evaluate(rule["rule"], {"self": _escaped(value), "oldSelf": _escaped(old)}):
             yield f"{path}{rule.get('fieldPath', '')}: {rule['message']}"
     for key, child, below, where in _children(value, schema, path):
         before = old.get(key) if isinstance(old, dict) else _counterpart(child, old, schema)
         yield from _rule_faults(child, before, below, where)
+
+
+def _escaped(value: Any) -> Any:
+    """As rules see it: CEL has words that no field of an object can be named by."""
+    if isinstance(value, dict):
+        return {f"__{name}__" if name == "namespace" else name: _escaped(child) for name, child in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list) else value
 
 
 def _counterpart(item: Any, old: Any, schema: Schema) -> Any:

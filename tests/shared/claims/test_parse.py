@@ -99,7 +99,10 @@ def test_a_kind_that_is_none() -> None:
     with pytest.raises(InvalidClaim) as refusal:
         parse("Foo", APPLICATION)
 
-    assert str(refusal.value) == 'kind: "Foo" is none of BootstrapClaim, ApplicationClaim, PlatformClaim'
+    assert (
+        str(refusal.value)
+        == 'kind: "Foo" is none of BootstrapClaim, InfrastructureClaim, ApplicationClaim, PlatformClaim'
+    )
 
 
 def test_a_kind_that_is_another() -> None:
