@@ -15,24 +15,28 @@ from typing import Any, Final, Generic, TypeVar
 
 from shared import leaks
 from shared.admission import Admission, EnvironmentClaimT
+from shared.argocd import Role
 from shared.attempt import Attempt, Kind
 from shared.claims import place
 from shared.claims.names import is_label
-from shared.conditions import COMMITTED, NOT_TRACKED, VALID
+from shared.conditions import COMMITTED, VALID
+from shared.deploying import LastMile, Outcome, Place, Target
 from shared.drafts import Draft, Hold, Row, held_row
 from shared.environments import Environment, check_names, locate
-from shared.errors import ConfirmationRequired, InfraForgeError
+from shared.errors import ConfirmationRequired, InfraForgeError, Waiting
 from shared.events import Event
 from shared.finalizer import hold, is_held, let_go, reread_held
 from shared.git import Transaction
 from shared.memory import Settled
 from shared.reconciler import Inputs
 from shared.removal import Limits, Removal, is_confirmed, request
-from shared.steps import ADMIT, HOLD, RELEASE
+from shared.steps import ADMIT, DEPLOY, HOLD, RELEASE, WITHDRAW
 from shared.voltran import Change, Plan, Voltran, Written, others
 from shared.web import Reply
+from shared.wording import listed
 
 CONFIRMATION: Final = ConfirmationRequired.__name__
+MAX_NAMED: Final = 5
 MAX_ASKED: Final = 20
 """Folders that a status does not name, and that Gitea is asked about in one look."""
 
@@ -60,13 +64,16 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     """What the rows are called in spec and status, e.g. `applications`."""
     row_model: type[Row]
     """What a row is in the status."""
+    role: Role
+    """Which half of the environment they are."""
     foreign: frozenset[str] = frozenset()
     """Names in the folder that are not the claim's to touch."""
 
-    def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits) -> None:
+    def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits, last_mile: LastMile) -> None:
         self._admission = admission
         self._voltran = voltran
         self._limits = limits
+        self._last_mile = last_mile
 
     @abstractmethod
     def folder(self, environment: Environment) -> str:
@@ -79,6 +86,10 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     @abstractmethod
     def releases(self, claim: EnvironmentClaimT, environment: Environment) -> list[str]:
         """The Applications' names, row by row."""
+
+    @abstractmethod
+    def sources(self, claim: EnvironmentClaimT, environment: Environment) -> Mapping[str, Mapping[str, str]]:
+        """Row → what the first source of its Application says (`shared.argocd.source_of`)."""
 
     @abstractmethod
     def draft(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> DraftT:
@@ -144,7 +155,26 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             return self._plan(git, attempt, environment, last)
 
         written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
+        attempt.begin(DEPLOY)
+        kept = {*(row.name for row in getattr(attempt.claim.spec, self.rows)), *last.kept, *self.foreign}
+        self._last_mile.remove_rows(Place.of(environment, self.role), kept)
         self._report(attempt, environment, last, written)
+
+    def deployment(self, claim: EnvironmentClaimT, rows: Sequence[Row]) -> Outcome:
+        """How far ArgoCD is with the rows of a claim as they are recorded; raises what finding the environment does."""
+        spec = claim.spec
+        return self._deployment(claim, locate(self._admission.bootstraps(), spec.clusterType, spec.environment), rows)
+
+    def _deployment(self, claim: EnvironmentClaimT, environment: Environment, rows: Sequence[Row]) -> Outcome:
+        place, sources = Place.of(environment, self.role), self.sources(claim, environment)
+        return self._last_mile.look(
+            place,
+            [
+                Target(row.name, place.prefix + row.name, sources[row.name], row.commit, row.deployed)
+                for row in rows
+                if row.name in sources
+            ],
+        )
 
     def _plan(
         self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT]
@@ -220,10 +250,26 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             )
 
         written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
+        attempt.begin(WITHDRAW)
+        self._withdraw(attempt, environment, written)
         attempt.begin(RELEASE)
         if written.commit:
             attempt.tell("Removed", f"its files went with commit {written.commit}", normal=True)
         let_go(attempt)
+
+    def _withdraw(self, attempt: Attempt[EnvironmentClaimT], environment: Environment, written: Written) -> None:
+        """Have ArgoCD let go of what was deployed; raises `Waiting` while it has not."""
+        place = Place.of(environment, self.role)
+        if self.set_path(environment) in written.change.removed:
+            left = self._last_mile.remove_set(place, written.head or "")
+        else:
+            left = self._last_mile.remove_rows(place, self.foreign)
+        if left:
+            raise Waiting(
+                f"its files are gone from Git, and ArgoCD has yet to remove {listed(left, MAX_NAMED)}; it goes on by "
+                f"itself; to let the claim go all the same: infraforge release {attempt.ref}",
+                reason="Removing",
+            )
 
     def _objection(
         self, attempt: Attempt[EnvironmentClaimT], environment: Environment, names: Sequence[str], *, left: int
@@ -264,13 +310,15 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
                 files = self._voltran.row(organization, written, attempt, f"{scope[0]}/{one.name}", before)
                 rows.append({"name": one.name, "state": "Committed", "reason": "Committed", **files, **facts})
         rows += [held_row(name, _KEPT, recorded.get(name)) for name in last.kept]
+        models = [self.row_model.model_validate(row) for row in rows]
+        outcome = self._deployment(claim, environment, models)
         report.set(
-            **{self.rows: [self.row_model.model_validate(row) for row in rows]},
+            **{self.rows: [row.model_copy(update={"deployed": outcome.rows.get(row.name)}) for row in models]},
             **self.fields(attempt, draft),
             commit=self._voltran.commit(organization, written, attempt, scope),
             checksum=written.change.checksum,
         )
-        report.mark(*NOT_TRACKED)
+        report.mark(*outcome.condition)
         self._conclude(attempt, environment, last, draft)
 
     def _conclude(

@@ -6,7 +6,7 @@ functions makes it, and the bytes are the same.
 
 from typing import Final
 
-from shared.argocd import Chart, Layout, Workloads, application_set
+from shared.argocd import Chart, Layout, Workloads, application_set, set_name, source_of
 from shared.canonical import yaml_bytes
 from shared.claims import PlatformClaim
 from shared.claims.names import PLATFORM_PREFIX
@@ -29,8 +29,19 @@ def files(environment: Environment, layout: Layout, *, platform: PlatformClaim |
     """Path → content of the set; none when nobody claims anything that it would deploy."""
     if platform is None:
         return {}
-    workloads = Workloads(
-        name=f"{environment.name}-platform",
+    manifest = application_set(environment, _workloads(environment, platform), layout)
+    return {path(environment): yaml_bytes(manifest, sort_keys=False)}
+
+
+def sources(environment: Environment, layout: Layout, platform: PlatformClaim) -> dict[str, dict[str, str]]:
+    """Service → what the set says of where its chart comes from."""
+    workloads = _workloads(environment, platform)
+    return {name: source_of(environment, workloads, name, layout) for name in workloads.charts}
+
+
+def _workloads(environment: Environment, platform: PlatformClaim) -> Workloads:
+    return Workloads(
+        name=set_name(environment, "platform"),
         folder=folder(environment),
         prefix=f"{environment.name}-{PLATFORM_PREFIX}",
         namespace=platform.metadata.namespace,
@@ -38,7 +49,6 @@ def files(environment: Environment, layout: Layout, *, platform: PlatformClaim |
         charts=_charts(platform, environment),
         default_revision=environment.platform_charts_revision,
     )
-    return {path(environment): yaml_bytes(application_set(environment, workloads, layout), sort_keys=False)}
 
 
 def _charts(platform: PlatformClaim, environment: Environment) -> dict[str, Chart]:

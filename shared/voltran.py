@@ -73,12 +73,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Written:
-    """A change that is in Git: `commit` and `touched` are set when it took a commit to get there."""
+    """A change that is in Git at `head`: `commit` and `touched` are set when it took a commit to get there."""
 
     change: Change
     commit: str | None = None
     touched: frozenset[str] = field(default_factory=frozenset)
     drift: Drift | None = None
+    head: str | None = None
 
 
 class Voltran:
@@ -222,7 +223,7 @@ class Voltran:
         change = plan.change
         touched = git.changed(change.edits)
         if not touched:
-            return Written(change)
+            return Written(change, head=git.head)
         drift = self._drift(organization, attempt, change, touched)
         metadata, manager = attempt.claim.metadata, last_manager(attempt.live)
         record = Record(
@@ -240,7 +241,8 @@ class Voltran:
             deleted=metadata.deletionTimestamp is not None,
             omitted=plan.omitted,
         )
-        return Written(change, git.commit(change.edits, compose(record)), touched, drift)
+        commit = git.commit(change.edits, compose(record))
+        return Written(change, commit, touched, drift, commit)
 
     def _drift(self, organization: str, attempt: Attempt[Any], change: Change, touched: frozenset[str]) -> Drift | None:
         """Who else changed our files: they differ, and the claim says that they once were as they shall be now."""

@@ -13,6 +13,7 @@ from shared.admission import Admission
 from shared.argocd import Layout, ValueFiles
 from shared.attempt import Kind, Trace
 from shared.claims.meta import Claim
+from shared.deploying import Ancestry, ArgoCD, LastMile
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
 from shared.kube import Kube, connect
@@ -50,6 +51,11 @@ class Wiring:
             pause=time.sleep,
             together=settings.max_waiting,
             trace=trace,
+        )
+        self.last_mile = LastMile(
+            ArgoCD(self.kube, settings.argocd_namespace),
+            Ancestry(lambda organization: self.repository(organization, REPOSITORY)),
+            pause=time.sleep,
         )
 
     def admission(self) -> Admission:

@@ -2,10 +2,13 @@
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from shared.deploying import Ancestry, ArgoCD, LastMile
 from shared.errors import KubeConflict
+from shared.git import RepositoryMissing
 from shared.kube.client import Document, Kube, KubeNotFound, Resource
 from shared.oci import Reference, Resolution, Resolved
 
@@ -101,7 +104,16 @@ class FakeKube(Kube):
             del self.objects[key]
         return copy.deepcopy(live)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def patch(self, resource: Resource, namespace: str, name: str, change: Mapping[str, Any]) -> Document | None:
+        live = self.objects.get((resource.plural, namespace, name))
+        if live is None:
+            return None
+        merged = _merged(live, change)
+        merged["metadata"]["resourceVersion"] = str(next(self._versions))
+        self.objects[(resource.plural, namespace, name)] = merged
+        return copy.deepcopy(merged)
+
+    def delete(self, resource: Resource, namespace: str, name: str, *, orphans: bool = False) -> None:
         self.objects.pop((resource.plural, namespace, name), None)
 
     def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
@@ -125,6 +137,33 @@ class FakeKube(Kube):
 
     def ping(self) -> None:
         return
+
+
+def _merged(document: Any, change: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(change, Mapping):
+        return copy.deepcopy(change)
+    result = dict(document) if isinstance(document, Mapping) else {}
+    for name, value in change.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = _merged(result.get(name), value)
+    return result
+
+
+class NoCommits:
+    """Of a `voltran` whose revisions nobody looks at: none contains another."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        raise RepositoryMissing("there is none")
+        yield
+
+
+def last_mile(kube: Kube, repository: Callable[[str], Any] = lambda _: NoCommits()) -> LastMile:
+    """As wiring makes it, without waiting."""
+    return LastMile(ArgoCD(kube, "argocd"), Ancestry(repository), pause=lambda _: None)
 
 
 class FakeRegistry:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.argocd import Chart, Layout, Workloads, application_set
+from shared.argocd import Chart, Layout, Workloads, application_set, set_name, source_of
 from shared.canonical import yaml_bytes
 from shared.claims import Application, ApplicationClaim
 from shared.environments import Environment
@@ -43,8 +43,19 @@ def applications(claimed: Iterable[Application], digests: Mapping[str, str]) -> 
 
 def deployment(claim: ApplicationClaim, environment: Environment, layout: Layout) -> dict[str, bytes]:
     """Path → content of the environment's ApplicationSet."""
-    workloads = Workloads(
-        name=f"{environment.name}-apps",
+    manifest: dict[str, Any] = application_set(environment, _workloads(claim, environment), layout)
+    return {application_set_path(environment): yaml_bytes(manifest, sort_keys=False)}
+
+
+def sources(claim: ApplicationClaim, environment: Environment, layout: Layout) -> dict[str, dict[str, str]]:
+    """Application → what the set says of where its chart comes from."""
+    workloads = _workloads(claim, environment)
+    return {name: source_of(environment, workloads, name, layout) for name in workloads.charts}
+
+
+def _workloads(claim: ApplicationClaim, environment: Environment) -> Workloads:
+    return Workloads(
+        name=set_name(environment, "apps"),
         folder=folder(environment),
         prefix=f"{environment.name}-",
         namespace=claim.metadata.namespace,
@@ -52,8 +63,6 @@ def deployment(claim: ApplicationClaim, environment: Environment, layout: Layout
         charts={application.name: _chart(application, environment) for application in claim.spec.applications},
         default_revision=environment.charts_revision,
     )
-    manifest: dict[str, Any] = application_set(environment, workloads, layout)
-    return {application_set_path(environment): yaml_bytes(manifest, sort_keys=False)}
 
 
 def _chart(application: Application, environment: Environment) -> Chart:

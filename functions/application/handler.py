@@ -1,5 +1,6 @@
 """An ApplicationClaim's way into Git: images resolved, then the way of every claim of an environment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from shared.argocd import Layout
 from shared.attempt import Attempt
 from shared.claims import ApplicationClaim, ApplicationRow, application_release
 from shared.conditions import IMAGES_RESOLVED
+from shared.deploying import LastMile
 from shared.drafts import Draft
 from shared.environment_claims import EnvironmentHandler
 from shared.environments import Environment
@@ -37,11 +39,19 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
     kind = APPLICATION
     rows = "applications"
     row_model = ApplicationRow
+    role = "apps"
 
     def __init__(
-        self, *, admission: Admission, voltran: Voltran, limits: Limits, resolve_all: ResolveAll, layout: Layout
+        self,
+        *,
+        admission: Admission,
+        voltran: Voltran,
+        limits: Limits,
+        last_mile: LastMile,
+        resolve_all: ResolveAll,
+        layout: Layout,
     ) -> None:
-        super().__init__(admission=admission, voltran=voltran, limits=limits)
+        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile)
         self._resolve_all = resolve_all
         self._layout = layout
 
@@ -56,6 +66,10 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
     def releases(self, claim: ApplicationClaim, environment: Environment) -> list[str]:
         """`<environment>-<application>`."""
         return [application_release(environment.name, one.name) for one in claim.spec.applications]
+
+    def sources(self, claim: ApplicationClaim, environment: Environment) -> Mapping[str, Mapping[str, str]]:
+        """The charts that the claim names."""
+        return desired.sources(claim, environment, self._layout)
 
     def prepare(self, attempt: Attempt[ApplicationClaim], environment: Environment) -> None:
         """Ask the registries once before Git is locked, so that nobody waits there for a slow one."""

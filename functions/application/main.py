@@ -30,6 +30,7 @@ def build(settings: ApplicationSettings, trace: Trace = lambda _: None) -> Endpo
         admission=wiring.admission(),
         voltran=wiring.voltran,
         limits=wiring.limits(),
+        last_mile=wiring.last_mile,
         resolve_all=resolver.resolve_all,
         layout=wiring.layout(settings.value_files),
     )

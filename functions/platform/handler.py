@@ -9,6 +9,7 @@ from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim, ServiceRow, service_release
+from shared.deploying import LastMile
 from shared.drafts import Draft, Hold
 from shared.environment_claims import EnvironmentHandler
 from shared.environments import Environment
@@ -31,10 +32,20 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
     kind = PLATFORM
     rows = "services"
     row_model = ServiceRow
+    role = "platform"
     foreign = desired.foreign()
 
-    def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits, kube: Kube, layout: Layout) -> None:
-        super().__init__(admission=admission, voltran=voltran, limits=limits)
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        voltran: Voltran,
+        limits: Limits,
+        last_mile: LastMile,
+        kube: Kube,
+        layout: Layout,
+    ) -> None:
+        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile)
         self._kube = kube
         self._layout = layout
 
@@ -49,6 +60,10 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
     def releases(self, claim: PlatformClaim, environment: Environment) -> list[str]:
         """`<environment>-platform-<service>`."""
         return [service_release(environment.name, one.name) for one in claim.spec.services]
+
+    def sources(self, claim: PlatformClaim, environment: Environment) -> Mapping[str, Mapping[str, str]]:
+        """The platform charts."""
+        return platform_set.sources(environment, self._layout, claim)
 
     def draft(self, attempt: Attempt[PlatformClaim], environment: Environment) -> Draft:
         """Values for every internal service, and the set."""

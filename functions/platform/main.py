@@ -21,6 +21,7 @@ def build(settings: PlatformSettings, trace: Trace = lambda _: None) -> Endpoint
         admission=wiring.admission(),
         voltran=wiring.voltran,
         limits=wiring.limits(),
+        last_mile=wiring.last_mile,
         kube=wiring.kube,
         layout=wiring.layout(settings.value_files),
     )

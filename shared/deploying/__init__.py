@@ -2,9 +2,9 @@
 
 from .ancestry import Ancestry
 from .argocd import ArgoCD
-from .deployer import Deployer, Outcome
+from .deployer import Outcome
 from .landscape import Landscape, Place
+from .last_mile import LastMile
 from .tracking import Target, overall
-from .withdrawal import Withdrawal
 
-__all__ = ["Ancestry", "ArgoCD", "Deployer", "Landscape", "Outcome", "Place", "Target", "Withdrawal", "overall"]
+__all__ = ["Ancestry", "ArgoCD", "Landscape", "LastMile", "Outcome", "Place", "Target", "overall"]

@@ -36,7 +36,7 @@ from shared.removal import Limits
 from shared.telemetry import Metrics
 from shared.voltran import Voltran
 from shared.web import Reply
-from tests.fakes import FakeKube, FakeRegistry
+from tests.fakes import FakeKube, FakeRegistry, last_mile
 
 ROOT = Path(__file__).resolve().parents[2]
 GITEA_URL = "http://gitea-http.gitea.svc:3000"
@@ -164,11 +164,21 @@ class Platform:
             handler = self.bootstrap_handler(voltran)
         elif kind == "ApplicationClaim":
             handler = ApplicationHandler(
-                admission=admission, voltran=voltran, limits=limits, resolve_all=self.registry, layout=self.layout
+                admission=admission,
+                voltran=voltran,
+                limits=limits,
+                last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),
+                resolve_all=self.registry,
+                layout=self.layout,
             )
         else:
             handler = PlatformHandler(
-                admission=admission, voltran=voltran, limits=limits, kube=self.kube, layout=self.layout
+                admission=admission,
+                voltran=voltran,
+                limits=limits,
+                last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),
+                kube=self.kube,
+                layout=self.layout,
             )
         return Reconciler(
             KINDS[kind],

@@ -28,7 +28,7 @@ from shared.telemetry import Metrics
 from shared.voltran import Voltran
 from tests.charts.engine import values_through_helm
 from tests.claims_strategies import application_claims, bootstrap_claims, platform_claims
-from tests.fakes import FakeKube, FakeRegistry
+from tests.fakes import FakeKube, FakeRegistry, last_mile
 
 GITEA = "http://gitea-http.gitea.svc:3000"
 LAYOUT = Layout(GITEA, "argocd")
@@ -105,10 +105,17 @@ def written(document: dict[str, Any], kind: Kind[Any]) -> dict[str, bytes]:
     handler: Handler[Any]
     if kind is APPLICATION:
         handler = ApplicationHandler(
-            admission=admission, voltran=voltran, limits=Limits(), resolve_all=FakeRegistry(), layout=LAYOUT
+            admission=admission,
+            voltran=voltran,
+            limits=Limits(),
+            last_mile=last_mile(kube),
+            resolve_all=FakeRegistry(),
+            layout=LAYOUT,
         )
     else:
-        handler = PlatformHandler(admission=admission, voltran=voltran, limits=Limits(), kube=kube, layout=LAYOUT)
+        handler = PlatformHandler(
+            admission=admission, voltran=voltran, limits=Limits(), last_mile=last_mile(kube), kube=kube, layout=LAYOUT
+        )
     handler.converge(attempt)
     return repository.files
 

@@ -26,7 +26,7 @@ from shared.reconciler import Handler, Reconciler
 from shared.removal import Limits
 from shared.telemetry import Metrics
 from shared.voltran import REPOSITORY, Voltran
-from tests.fakes import FakeRegistry
+from tests.fakes import FakeRegistry, last_mile
 from tests.stateful.cluster import KINDS, Change, Cluster, Connection
 from tests.stateful.gitea import MemoryGitea
 from tests.stateful.repository import MemoryCache, MemoryConnection, MemoryRepository, Server
@@ -240,9 +240,21 @@ class Process:
             )
         if self.name == "ApplicationClaim":
             return ApplicationHandler(
-                admission=admission, voltran=voltran, limits=LIMITS, resolve_all=self.world.registry, layout=layout
+                admission=admission,
+                voltran=voltran,
+                limits=LIMITS,
+                last_mile=last_mile(kube, lambda organization: self._repository(organization, "voltran")),
+                resolve_all=self.world.registry,
+                layout=layout,
             )
-        return PlatformHandler(admission=admission, voltran=voltran, limits=LIMITS, kube=kube, layout=layout)
+        return PlatformHandler(
+            admission=admission,
+            voltran=voltran,
+            limits=LIMITS,
+            last_mile=last_mile(kube, lambda organization: self._repository(organization, "voltran")),
+            kube=kube,
+            layout=layout,
+        )
 
     def _repository(self, organization: str, name: str) -> Repository:
         assert organization == ORGANIZATION

@@ -1,0 +1,30 @@
+"""Everything that the functions do about what ArgoCD deploys."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from shared.deploying.ancestry import Ancestry
+from shared.deploying.argocd import ArgoCD
+from shared.deploying.deployer import Deployer, Outcome
+from shared.deploying.landscape import Place
+from shared.deploying.tracking import Target
+from shared.deploying.withdrawal import Withdrawal
+
+
+class LastMile:
+    """How far ArgoCD is, and having it remove what a claim no longer wants. Raises what `Kube` raises. Thread-safe."""
+
+    def __init__(self, argocd: ArgoCD, ancestry: Ancestry, *, pause: Callable[[float], None]) -> None:
+        self._deployer = Deployer(argocd, ancestry.contains)
+        self._withdrawal = Withdrawal(argocd, ancestry.contains, pause=pause)
+
+    def look(self, place: Place, targets: Sequence[Target]) -> Outcome:
+        """How far ArgoCD is with these rows; what lags is refreshed."""
+        return self._deployer.look(place, targets)
+
+    def remove_rows(self, place: Place, kept: Collection[str]) -> tuple[str, ...]:
+        """Remove the Applications of rows that are not `kept`; the names of those that are still there."""
+        return self._withdrawal.of_rows(place, kept)
+
+    def remove_set(self, place: Place, commit: str) -> tuple[str, ...]:
+        """Remove the set, whose file went with `commit`, with its Applications; what is still there."""
+        return self._withdrawal.of_set(place, commit)
