@@ -51,7 +51,15 @@ def render(chart: Path, values_yaml: bytes, *, release: str, namespace: str) -> 
 
 def documents(*texts: str) -> list[Any]:
     """Every YAML document of `texts` that holds something, in their order."""
-    return [document for text in texts for document in yaml.load_all(text, yaml.CSafeLoader) if document]
+    return [document for text in texts for document in yaml.load_all(text, _Loader) if document]
+
+
+class _Loader(yaml.CSafeLoader):
+    """Reads `=` and `<<` as the strings that they are to Go and to Kubernetes; PyYAML has no idea of them."""
+
+
+for _tag in ("value", "merge"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", lambda _, node: str(node.value))
 
 
 def unpack(chart: Path, directory: Path) -> Path:

@@ -16,7 +16,7 @@ from tests.charts.examples import APPLICATION_CHARTS
 
 TRAPS = [
     *("1e3", "on", "null", "~", " x ", "a: b", "- x", "#", "{{ .Values }}", "'", '"', "\\", "a\nb: c\n---\n"),
-    *("\x00", "\x07", "\x7f", "\x85", "\u2028", "\ufeff", "é", "😀", "$(HOME)", "%s", "$1"),
+    *("\x00", "\x07", "\x7f", "\x85", "\u2028", "\ufeff", "é", "😀", "$(HOME)", "%s", "$1", "=", "<<"),
 ]
 
 texts = st.sampled_from(TRAPS) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -56,18 +56,28 @@ def strings(document: Any) -> list[str]:
     return [document] if isinstance(document, str) else []
 
 
-@pytest.mark.parametrize("chart", APPLICATION_CHARTS, ids=lambda chart: chart.name)
+every_chart = pytest.mark.parametrize("chart", APPLICATION_CHARTS, ids=lambda chart: chart.name)
+
+
+@every_chart
 @given(texts)
 @settings(deadline=None, max_examples=40)
 def test_any_string_comes_through(chart: Path, text: str) -> None:
     """Where a harmless word stands, so does any string: nothing is lost, split or read as something else."""
+    assert _comes_through(chart, text)
+
+
+@every_chart
+def test_every_trap_comes_through(chart: Path) -> None:
+    """Those that have caught somebody, each of them every time."""
+    assert [text for text in TRAPS if not _comes_through(chart, text)] == []
+
+
+def _comes_through(chart: Path, text: str) -> bool:
     blocks = not NOT_FOR_TO_YAML.search(text)
-    harmless = _strings(chart, "w0rd", blocks=blocks)
-
-    hostile = _strings(chart, text, blocks=blocks)
-
-    assert len(harmless) == len(hostile)
-    assert harmless.count("w0rd") == hostile.count(text) - harmless.count(text)
+    harmless, hostile = (_strings(chart, found, blocks=blocks) for found in ("w0rd", text))
+    same_place = harmless.count("w0rd") == hostile.count(text) - harmless.count(text)
+    return len(harmless) == len(hostile) and same_place
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,7 +15,11 @@ from tests.charts.test_hostile_values import filled, strings, texts
 
 VOLUME = "spec.volumeClaimTemplates.0.spec"
 CONTAINER = "spec.template.spec.containers.0"
-BAD: list[dict[str, str]] = yaml.safe_load((GOLDEN / "bad-values.yaml").read_text())
+BAD: list[dict[str, str]] = [
+    case | {"chart": chart}
+    for case in yaml.safe_load((GOLDEN / "bad-values.yaml").read_text())
+    for chart in (case["chart"], *case.get("also", []))
+]
 
 
 @pytest.mark.parametrize(
