@@ -135,6 +135,17 @@ class Cluster:
         document: dict[str, Any] = response.json()
         return document
 
+    def replace(self, reference: Reference, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Put `document` in the object's place; `Changed` when it is no longer the one that `document` was read from.
+
+        The object's status stays, and so does everything that the API server sets.
+        """
+        response = self._request(
+            "PUT", reference.path, params={"fieldManager": PATCHER, "fieldValidation": "Strict"}, json=document
+        )
+        replaced: dict[str, Any] = response.json()
+        return replaced
+
     def every(self, api_version: str, kind: str, namespace: str | None = None) -> Iterator[dict[str, Any]]:
         """Every object of a kind, in all namespaces or in one, page by page."""
         middle = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""

@@ -7,6 +7,7 @@ import typer
 
 from cli import adopt, apply, confirm, crds, demo, events, logs, release, sandbox
 from cli.exits import EXPLAINED, INTERRUPTED, Failure
+from cli.history import command as history
 from cli.output import complain
 
 _HELP: Final = """A small YAML claim becomes a deployed application, through Git.
@@ -40,6 +41,7 @@ app.command("apply", epilog=EXPLAINED)(apply.apply)
 app.command("adopt", epilog=EXPLAINED)(adopt.adopt)
 app.command("confirm", epilog=EXPLAINED)(confirm.confirm)
 app.command("release", epilog=EXPLAINED)(release.release)
+app.command("history", epilog=EXPLAINED)(history.history)
 app.command("demo", epilog=EXPLAINED)(demo.demo)
 app.command("crds", epilog=EXPLAINED)(crds.crds)
 app.command("logs", epilog=EXPLAINED)(logs.logs)

@@ -21,16 +21,7 @@ def find(cluster: Cluster, text: str, namespace: str | None) -> tuple[Reference,
     Without a namespace in `text` it is `namespace`, or else the kubeconfig's own. `Failure` says what is wrong with the
     name, or that there is no such claim.
     """
-    parts = text.split("/")
-    if len(parts) not in (_SHORT, _LONG) or not all(parts):
-        raise Failure(f'"{text}" does not name a claim: write KIND/NAMESPACE/NAME, or KIND/NAME -n NAMESPACE', USAGE)
-    if len(parts) == _LONG:
-        if namespace not in (None, parts[1]):
-            raise Failure(f'"{text}" names the namespace "{parts[1]}" and -n another: leave one of them out', USAGE)
-        namespace = parts[1]
-    kind = _kind(cluster, parts[0])
-    metadata = {"name": parts[-1]} | ({"namespace": namespace} if namespace else {})
-    reference = cluster.reference(Manifest({"apiVersion": API_VERSION, "kind": kind, "metadata": metadata}, text))
+    reference = locate(cluster, text, namespace)
     document = cluster.get(reference)
     if document is None:
         raise Failure(
@@ -38,6 +29,26 @@ def find(cluster: Cluster, text: str, namespace: str | None) -> tuple[Reference,
             "-A` lists what there is"
         )
     return reference, document
+
+
+def locate(cluster: Cluster, text: str, namespace: str | None) -> Reference:
+    """Where the claim that `text` names is, or would be; otherwise as `find`."""
+    given, namespace, name = parts(text, namespace)
+    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+    document = {"apiVersion": API_VERSION, "kind": _kind(cluster, given), "metadata": metadata}
+    return cluster.reference(Manifest(document, text))
+
+
+def parts(text: str, namespace: str | None) -> tuple[str, str | None, str]:
+    """Kind as it is given, namespace and name; `Failure` says what is wrong with them."""
+    found = text.split("/")
+    if len(found) not in (_SHORT, _LONG) or not all(found):
+        raise Failure(f'"{text}" does not name a claim: write KIND/NAMESPACE/NAME, or KIND/NAME -n NAMESPACE', USAGE)
+    if len(found) == _LONG:
+        if namespace not in (None, found[1]):
+            raise Failure(f'"{text}" names the namespace "{found[1]}" and -n another: leave one of them out', USAGE)
+        namespace = found[1]
+    return found[0], namespace, found[-1]
 
 
 def kinds(cluster: Cluster) -> Mapping[str, Mapping[str, Any]]:

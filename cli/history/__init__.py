@@ -1,0 +1,1 @@
+"""What the commits of `voltran` say about claims: `infraforge history`, and what rollback and restore go by."""
