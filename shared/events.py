@@ -19,12 +19,14 @@ from shared.errors import InvalidEvent
 
 PING: Final = "dev.knative.sources.ping"
 BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
+SERVICES: Final = "io.infraforge.platform.services"
+"""An environment offers other services than before, or their passwords are there now."""
 GITEA_PREFIX: Final = "io.infraforge.gitea."
 DELIVERIES: Final = frozenset(f"{GITEA_PREFIX}{event}" for event in ("push", "delete", "repository"))
 CLAIM_CHANGES: Final = frozenset(
     f"dev.knative.apiserver.{mode}.{change}" for mode in ("resource", "ref") for change in ("add", "update", "delete")
 )
-WAKE_UPS: Final = frozenset({PING, BOOTSTRAPPED})
+WAKE_UPS: Final = frozenset({PING, BOOTSTRAPPED, SERVICES})
 KNOWN: Final = CLAIM_CHANGES | WAKE_UPS | DELIVERIES
 
 _SUBJECT = re.compile(
@@ -78,7 +80,7 @@ class Event:
     claim: ClaimRef | None = None
     version: Version | None = None
     environment: tuple[str, str] | None = None
-    """Cluster type and environment of the claim, as the event's data has them."""
+    """Cluster type and environment of the claim, as the event's data has them; a wake-up with one is for it alone."""
     delivery: Delivery | None = None
 
     @property
@@ -105,6 +107,8 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
     if kind in CLAIM_CHANGES:
         data = _data(raw)
         return Event(event_id, kind, _claim_of(raw), version=_version(data), environment=_environment(data))
+    if kind == SERVICES:
+        return Event(event_id, kind, environment=_environment(_data(raw)))
     return Event(event_id, kind, delivery=_delivery(_data(raw)) if kind in DELIVERIES else None)
 
 
@@ -119,6 +123,24 @@ def bootstrapped(source: str, claim: ClaimRef) -> tuple[dict[str, str], bytes]:
             "datacontenttype": "application/json",
         },
         {"namespace": claim.namespace, "name": claim.name},
+    )
+    return _binary(event)
+
+
+def services(claim: ClaimRef, environment: tuple[str, str]) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the event that tells the applications of `environment` to look at its services again.
+
+    `claim` is the PlatformClaim, `environment` cluster type and name.
+    """
+    event = CloudEvent(
+        {
+            "type": SERVICES,
+            "source": "/infraforge/platform",
+            "id": str(uuid.uuid4()),
+            "subject": str(claim),
+            "datacontenttype": "application/json",
+        },
+        {"spec": {"clusterType": environment[0], "environment": environment[1]}},
     )
     return _binary(event)
 

@@ -110,13 +110,16 @@ class Reconciler(Generic[ClaimT]):
             return self._once(ref, event, last=True)
 
     def _resync(self, event: Event) -> Reply | None:
-        """Converge every claim that is not known to be settled; one that fails does not keep the others."""
+        """Converge every claim that is not known to be settled; one that fails does not keep the others.
+
+        An event that names an environment is for the claims there.
+        """
         inputs = self._handler.survey(event)
         if inputs is None:
             return None
         looked = [
             (ref, place(document), self._memory.is_settled(ref, _version(document), inputs(document)))
-            for ref, document in self._listed()  # to its end first: a list may not be continued after some minutes
+            for ref, document in self._listed_in(event.environment)  # to its end: a list expires after some minutes
         ]
         rivals = Counter(where for _, where, _ in looked)  # whose an environment is may change with the others
         unsettled = [ref for ref, where, settled in looked if not settled or rivals[where] > 1]
@@ -124,14 +127,15 @@ class Reconciler(Generic[ClaimT]):
 
     def _wake_successors(self, event: Event, environment: tuple[str, str]) -> None:
         """A claim is gone: another one of its environment may have waited for that."""
-        fields = {"spec.clusterType": environment[0], "spec.environment": environment[1]}
-        others = [ref for ref, document in self._listed(fields) if place(document) == environment]
-        self._all(others, event)
+        self._all([ref for ref, _ in self._listed_in(environment)], event)
 
-    def _listed(self, fields: dict[str, str] | None = None) -> Iterator[tuple[ClaimRef, Document]]:
+    def _listed_in(self, environment: tuple[str, str] | None) -> Iterator[tuple[ClaimRef, Document]]:
+        """The claims of one environment; of all for None."""
+        fields = {"spec.clusterType": environment[0], "spec.environment": environment[1]} if environment else None
         for document in self._kube.list(self._kind.resource, fields=fields):
-            metadata = document["metadata"]
-            yield ClaimRef(self._kind.name, metadata["namespace"], metadata["name"]), document
+            if environment in (None, place(document)):
+                metadata = document["metadata"]
+                yield ClaimRef(self._kind.name, metadata["namespace"], metadata["name"]), document
 
     def _all(self, refs: Iterable[ClaimRef], event: Event) -> Reply | None:
         """Converge these claims, some at a time; raises what one of them raised, a fault of ours first."""

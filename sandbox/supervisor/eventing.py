@@ -17,6 +17,7 @@ KINDS: Final[Mapping[str, str]] = {
 CHANGES: Final = ("add", "update", "delete")
 PING: Final = "dev.knative.sources.ping"
 BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
+SERVICES: Final = "io.infraforge.platform.services"
 DELIVERIES: Final = tuple(f"io.infraforge.gitea.{event}" for event in ("push", "delete", "repository"))
 """What Gitea's webhook told the bootstrap function, as it hands it to the broker."""
 DELIVERY: Final = {"retry": 8, "backoffPolicy": "exponential", "backoffDelay": "PT0.5S", "timeout": "PT60S"}
@@ -57,3 +58,4 @@ def _routes() -> Iterator[tuple[str, str, dict[str, str]]]:
             yield f"{function}-gitea-{type_.rpartition('.')[2]}", function, {"type": type_}
     for function in ("application", "platform"):
         yield f"{function}-bootstrapped", function, {"type": BOOTSTRAPPED}
+    yield "application-services", "application", {"type": SERVICES}

@@ -189,6 +189,15 @@ def test_the_bootstrapped_event_is_read_back() -> None:
     assert event.data == {"namespace": "platform-system", "name": "p"}
 
 
+def test_the_services_event_is_read_back() -> None:
+    """It names one environment, and wakes that alone; one that does not say which wakes all."""
+    headers, body = events.services(ClaimRef("PlatformClaim", "platform-services", "p"), ("nonprod", "dev"))
+    woken = parse(headers, body)
+    assert (woken.type, woken.claim, woken.environment) == (events.SERVICES, None, ("nonprod", "dev"))
+    assert events.SERVICES in events.WAKE_UPS
+    assert parse(headers, b'{"spec": {"environment": "../x"}}').environment is None
+
+
 def test_a_delivery_keeps_its_bytes_and_its_id() -> None:
     """The same delivery twice is the same event twice, and its body goes on untouched, whatever it is."""
     body = b'{ "a" :\t"\xc3\xa4" , "a": 1e999 }\n'

@@ -9,7 +9,7 @@ import pytest
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim
 from shared.errors import Forbidden, GiteaUnavailable, InvalidClaim, KubeUnavailable, NotBootstrapped, TransientError
-from shared.events import BOOTSTRAPPED, PING, ClaimRef, Delivery, Event, Version
+from shared.events import BOOTSTRAPPED, PING, SERVICES, ClaimRef, Delivery, Event, Version
 from shared.kinds import PLATFORM
 from tests.fakes import FakeKube
 from tests.shared.bench import INPUTS, REPLY, UPDATE, Bench, Failing, document, ready
@@ -31,6 +31,20 @@ def test_an_event_of_what_was_finished_costs_nothing() -> None:
     assert bench.reconciler.react(bench.told(bench.live())) is None
     assert (bench.kube.reads, bench.kube.lists) == (reads, lists)
     assert bench.handler.converged == ["p"]
+
+
+def test_a_wake_up_for_one_environment() -> None:
+    """Only the claims there are looked at, and those that are settled are not."""
+    bench = Bench()
+    bench.put(document("here"))
+    bench.put(document("there", environment="qa"))
+    wake_up = Event("e", SERVICES, environment=("nonprod", "dev"))
+    for _ in range(2):
+        bench.reconciler.react(wake_up)
+        assert bench.handler.converged == ["here"]
+    bench.handler.inputs = lambda _: "something else"
+    bench.reconciler.react(wake_up)
+    assert bench.handler.converged == ["here", "here"]
 
 
 def test_the_same_event_in_another_process_costs_a_read_and_no_write() -> None:

@@ -31,6 +31,10 @@ def test_the_platforms_readiness_goes_to_those_who_wait_for_it() -> None:
     assert receivers(type="io.infraforge.platform.bootstrapped") == waiting
 
 
+def test_changed_services_are_told_to_those_who_bind_to_them() -> None:
+    assert receivers(type="io.infraforge.platform.services") == {URLS["application"]}
+
+
 @pytest.mark.parametrize("delivery", ["push", "delete", "repository"])
 def test_what_gitea_told_goes_to_every_function(delivery: str) -> None:
     """Each looks for what a stranger's push touched of its own claims."""
