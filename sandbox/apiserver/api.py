@@ -112,7 +112,8 @@ class Api:
         wishes = await self._delete_options(request)
         options = Options(manager="", dry_run=_dry(request, wishes))
         live = self._storage.get(target.resource.qualified, target.key)
-        kept = self._cluster.delete(target, wishes.get("preconditions") or {}, options)
+        policy = wishes.get("propagationPolicy") or ""
+        kept = self._cluster.delete(target, wishes.get("preconditions") or {}, options, policy)
         if kept is not None:
             return _response(self._renderer(request, target.resource).object(kept))
         uid = live.object["metadata"]["uid"] if live else ""
@@ -128,7 +129,7 @@ class Api:
         for entry in page.entries:
             metadata = entry.object["metadata"]
             one = Target(target.resource, metadata.get("namespace", ""), metadata["name"])
-            gone.append(self._cluster.delete(one, {}, options) or entry)
+            gone.append(self._cluster.delete(one, {}, options, wishes.get("propagationPolicy") or "") or entry)
         revision = {"resourceVersion": str(self._storage.revision)}
         return _response(self._renderer(request, target.resource, plural=True).collection(gone, revision))
 
@@ -186,8 +187,9 @@ class Api:
         except ValueError as error:
             raise errors.bad_request(f"couldn't get version/kind; json parse error: {error}") from error
         wishes = wishes if isinstance(wishes, dict) else {}
-        check_propagation(wishes.get("propagationPolicy") or request.query_params.get("propagationPolicy"))
-        return wishes
+        policy = wishes.get("propagationPolicy") or request.query_params.get("propagationPolicy")
+        check_propagation(policy)
+        return wishes | {"propagationPolicy": policy}
 
     def _written(
         self, request: Request, resource: Resource, entry: Entry, options: Options, code: int = 200

@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.apiserver import builtin
 from sandbox.apiserver.crds import CLEANUP, CRDS, crd_hooks, established, resources_of
+from sandbox.apiserver.garbage import FINALIZERS, Collector
 from sandbox.apiserver.objects import Objects, Options, Target
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.storage import Entry, Storage
@@ -21,12 +22,15 @@ class Cluster:
         self.types = builtin.load_types()
         self.registry = builtin.registry(self.types)
         self._objects = Objects(storage, builtin.hooks() | {CRDS: crd_hooks()}, self._removed)
+        self._garbage = Collector(storage, self.registry, self._objects)
         for _, entry in storage.entries(CRDS):
             self._serve(entry.object)
         for name in _SYSTEM:
             self.ensure_namespace(name)
         for resource in self.registry:
             storage.open_table(resource.qualified)
+            self._garbage.follow(resource.qualified)
+        self._garbage.run()
 
     def resource(self, plural: str, group: str = "") -> Resource:
         """Return a built-in resource."""
@@ -53,26 +57,37 @@ class Cluster:
     def create(self, target: Target, body: Any, options: Options) -> Entry:
         """Create an object."""
         entry = self._noticed(target, self._objects.create(target, body, options), options)
-        return self._established(target, entry, options)
+        entry = self._established(target, entry, options)
+        self._garbage.run()
+        return entry
 
     def replace(self, target: Target, body: Any, options: Options) -> Entry:
         """Replace an object."""
-        return self._noticed(target, self._objects.replace(target, body, options), options)
+        entry = self._noticed(target, self._objects.replace(target, body, options), options)
+        self._garbage.run()
+        return entry
 
     def patch(self, target: Target, kind: str, patch: Any, options: Options) -> tuple[Entry, bool]:
         """Patch an object; return it and whether it was created."""
         entry, created = self._objects.patch(target, kind, patch, options)
         entry = self._noticed(target, entry, options)
-        return (self._established(target, entry, options) if created else entry), created
+        entry = self._established(target, entry, options) if created else entry
+        self._garbage.run()
+        return entry, created
 
-    def delete(self, target: Target, preconditions: Json, options: Options) -> Entry | None:
-        """Delete an object; return what finalizers keep of it. A namespace and a CRD take their content along."""
-        kept = self._objects.delete(target, preconditions, options)
+    def delete(self, target: Target, preconditions: Json, options: Options, policy: str = "") -> Entry | None:
+        """Delete an object; return what finalizers keep of it. A namespace and a CRD take their content along.
+
+        `policy` is the propagationPolicy: what is owned goes afterwards (Background, the default), before (Foreground)
+        or not at all (Orphan).
+        """
+        kept = self._objects.delete(target, preconditions, options, finalizer=FINALIZERS.get(policy, ""))
         if kept is not None and not options.dry_run:
             if target.resource.qualified == "namespaces":
                 self._drain_namespace(target.name)
             elif target.resource.qualified == CRDS:
                 self._drain_crd(kept.object)
+        self._garbage.run()
         return kept
 
     def _noticed(self, target: Target, entry: Entry, options: Options) -> Entry:
@@ -94,6 +109,7 @@ class Cluster:
         self.registry.replace(spec["group"], spec["names"]["plural"], resources)
         for resource in resources:
             self.storage.open_table(resource.qualified)
+            self._garbage.follow(resource.qualified)
 
     def _removed(self, target: Target) -> None:
         if target.resource.qualified == CRDS:

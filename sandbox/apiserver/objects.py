@@ -113,8 +113,11 @@ class Objects:
         self._check_version(target, live, value)
         return self._update(target, live, value, options), False
 
-    def delete(self, target: Target, preconditions: Json, options: Options) -> Entry | None:
-        """Delete an object; return it when finalizers keep it (or it was kept already), else None."""
+    def delete(self, target: Target, preconditions: Json, options: Options, *, finalizer: str = "") -> Entry | None:
+        """Delete an object; return it when finalizers keep it (or it was kept already), else None.
+
+        `finalizer` is one that the deletion itself adds.
+        """
         live = self._live(target)
         metadata = live.object["metadata"]
         for label, key in (("UID", "uid"), ("ResourceVersion", "resourceVersion")):
@@ -122,6 +125,9 @@ class Objects:
             if wanted is not None and wanted != metadata[key]:
                 raise errors.precondition(target.resource, target.name, label, wanted, metadata[key])
         doomed = self._hook(target).deleting(live.object)
+        if finalizer and "deletionTimestamp" not in metadata:
+            finalizers = [*(metadata.get("finalizers") or ()), finalizer]
+            doomed = {**doomed, "metadata": doomed["metadata"] | {"finalizers": finalizers}}
         if not _finalizers(target.resource, doomed):
             if not options.dry_run:
                 self._remove(target)

@@ -27,7 +27,10 @@ _TEXTS = {
     "labelSelector": ("string", "Restricts a list to objects with these labels."),
     "limit": ("integer", "The most objects on one page of a list."),
     "orphanDependents": ("boolean", "Deprecated: use propagationPolicy."),
-    "propagationPolicy": ("string", "How dependents are deleted; there is no garbage collector here."),
+    "propagationPolicy": (
+        "string",
+        "Whether dependents go after the object (Background), before it (Foreground) or stay (Orphan).",
+    ),
     "resourceVersion": ("string", "The version that a read or watch starts from."),
     "resourceVersionMatch": ("string", "How resourceVersion applies to a list."),
     "sendInitialEvents": ("boolean", "Starts a watch with the present objects."),

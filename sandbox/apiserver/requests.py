@@ -92,7 +92,7 @@ def write_options(query: QueryParams, agent: str, subresource: str, *, apply: bo
 
 
 def check_propagation(policy: object) -> None:
-    """Raise the 422 of a deletion's unknown propagationPolicy. Nothing here has dependents, so all known ones are one.
+    """Raise the 422 of a deletion's unknown propagationPolicy.
 
     Source: apimachinery, ValidateDeleteOptions.
     """
