@@ -1,16 +1,18 @@
 """A BootstrapClaim's way: organization, repositories, charts, structure, ArgoCD, webhook; and its way out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from functions.bootstrap import desired, tenancy, webhook
 from functions.bootstrap.charts import publish
+from functions.bootstrap.decision import Decision, World, decide, named, places, with_places
+from functions.bootstrap.refusals import check
 from functions.bootstrap.settings import BootstrapSettings
-from functions.bootstrap.tenancy import MAX_NAMED, Findings, Place, Tenants
+from functions.bootstrap.tenancy import MAX_NAMED, Tenants
 from shared import events
-from shared.argocd import API_VERSION, RESERVED_PROJECTS, Layout
+from shared.argocd import API_VERSION, Layout
 from shared.attempt import Attempt
 from shared.charts import Charts, revision
 from shared.claims import (
@@ -34,6 +36,7 @@ from shared.reconciler import Inputs
 from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, REGISTER, RELEASE
 from shared.voltran import Change, Plan, Voltran, Written
 from shared.web import Reply
+from shared.wording import listed
 
 CHARTS: Final = "charts"
 PLATFORM_CHARTS: Final = "platform-charts"
@@ -49,12 +52,9 @@ _PLURALS: Final = {"Application": "applications", "AppProject": "appprojects", "
 
 @dataclass
 class _Pass:
-    """What the last run of the write decided: the clusters there are then, and what was found beside them."""
+    """What the last run of the write decided."""
 
-    clusters: Sequence[ClusterSpec] = ()
-    in_use: Mapping[Place, Sequence[str]] = field(default_factory=dict)
-    orphans: Sequence[Place] = ()
-    removed: Sequence[Place] = ()
+    decision: Decision = field(default_factory=Decision)
 
 
 class BootstrapHandler:
@@ -86,7 +86,7 @@ class BootstrapHandler:
             self._remove(attempt)
             return
         attempt.begin(ADMIT)
-        self._check(attempt.claim)
+        check(attempt.claim, self._settings)
         attempt.begin(HOLD)
         hold(attempt)
         organization = attempt.claim.spec.gitea.organization
@@ -95,17 +95,17 @@ class BootstrapHandler:
         attempt.begin(CREATE)
         self._gitea.ensure_organization(organization)
         created = [name for name in REPOSITORIES if self._gitea.ensure_repository(organization, name)]
+        attempt.has_news |= VOLTRAN in created  # also when a later step starts over, and finds it there
         attempt.begin(PUBLISH)
         new = {name: self._publish(organization, name) for name in self._charts}
         last = _Pass()
         written = self._voltran.write(organization, attempt, lambda git: self._plan(git, attempt, last), SCOPE)
-        attempt.has_news |= VOLTRAN in created
         attempt.begin(DEPLOY)
-        self._deploy(attempt.claim, last.clusters)
+        self._deploy(attempt.claim, last.decision.clusters)
         attempt.begin(REGISTER)
         hook = self._register_hook(organization)
-        self._withdraw_wish(attempt, last)
-        self._report(attempt, new, written, hook, last)
+        self._withdraw_wish(attempt, last.decision)
+        self._report(attempt, new, written, hook, last.decision)
 
     def survey(self, event: events.Event) -> Inputs | None:
         """There is one claim as a rule, and much that it depends on: it is always looked at, but for our own pushes."""
@@ -122,28 +122,6 @@ class BootstrapHandler:
             return None
         ref = attempt.ref
         return events.bootstrapped(f"{self._settings.gitea_url}/{attempt.claim.spec.gitea.organization}", ref)
-
-    def _check(self, claim: BootstrapClaim) -> None:
-        settings, spec = self._settings, claim.spec
-        if claim.metadata.namespace != settings.system_namespace:
-            raise InvalidClaim(
-                f'metadata.namespace: a BootstrapClaim lives in "{settings.system_namespace}", where only the '
-                "platform's operators write: create it there",
-                reason="NamespaceNotAllowed",
-            )
-        if spec.gitea.url.rstrip("/") != settings.gitea_url:
-            raise InvalidClaim(
-                f"spec.gitea.url: this installation works with {settings.gitea_url} and gives its token to no other: "
-                "name that address, or install InfraForge with another one",
-                reason="GiteaNotAllowed",
-            )
-        for index, cluster in enumerate(spec.clusters):
-            if cluster.type in RESERVED_PROJECTS:
-                raise InvalidClaim(
-                    f'spec.clusters[{index}].type: an AppProject "{cluster.type}" is there already and not a cluster '
-                    "type's: choose another name",
-                    reason="NameReserved",
-                )
 
     def _served(self, claim: BootstrapClaim) -> list[ClusterSpec]:
         return [cluster for cluster in claim.spec.clusters if self._settings.serves(cluster.type)]
@@ -167,43 +145,30 @@ class BootstrapHandler:
     def _plan(self, git: Transaction, attempt: Attempt[BootstrapClaim], last: _Pass) -> Plan:
         reread_held(attempt, deleting=False)
         claim, report = attempt.claim, attempt.report
-        self._check(claim)
+        check(claim, self._settings)
         report.mark(VALID, "True", "Valid", "the claim is the platform's")
         report.enter(COMMITTED)
         tenants = Tenants.of(self._tenants())
-        before = self._recorded(claim)
-        last.in_use = _in_use(before, self._served(claim), tenants)
-        last.clusters = _with(self._served(claim), last.in_use)
-        organization = claim.spec.gitea.organization
-        files = desired.structure(last.clusters, organization, self._layout)
-        gone = desired.structure(before, organization, self._layout).keys() - files.keys()
-        findings = self._find(git, last.clusters, tenants)
+        self._look_ahead(git, tenants)
+        world = World(self._served(claim), self._recorded(claim), tenants, self._settings.serves)
         wished = tenancy.named(claim.metadata.annotations.get(REMOVE_ENVIRONMENTS))
-        last.removed = sorted(wished & findings.orphans.keys())
-        last.orphans = sorted(findings.orphans.keys() - wished)
-        paths = [path for place in last.removed for path in findings.orphans[place]]
-        kept = files.keys() | _holders(files)  # a file in the place of a folder goes when the folder is written
-        going = {*paths, *gone, *findings.strays} - kept
-        going = {path for path in going if going.isdisjoint(_holders([path]))}  # with its folder
-        removed = going.intersection((*paths, *gone))
-        change = Change(files=files, removed=tuple(sorted(removed)), strays=tuple(sorted(going - removed)))
-        return Plan("platform", change, attempt.spec)
+        organization = claim.spec.gitea.organization
+        made = last.decision = decide(
+            world, git.names, wished, lambda clusters: desired.structure(clusters, organization, self._layout)
+        )
+        return Plan("platform", Change(files=made.files, removed=made.removed, strays=made.strays), attempt.spec)
 
-    def _find(self, git: Transaction, clusters: Sequence[ClusterSpec], tenants: Tenants) -> Findings:
-        places = [
-            (type_, name)
+    def _look_ahead(self, git: Transaction, tenants: Tenants) -> None:
+        """Fetch at once what is to be looked into: the folders that nobody claims."""
+        unclaimed = [
+            f"environments/{type_}/{name}/{folder}"
             for type_ in git.names("environments")
             if self._settings.serves(type_)
             for name in git.names(f"environments/{type_}")
-        ]
-        unclaimed = [
-            f"environments/{type_}/{name}/{folder}"
-            for type_, name in places
             for folder in tenancy.FOLDERS
             if not tenants.claims_folder((type_, name), folder)
         ]
         git.look_ahead(unclaimed)
-        return tenancy.survey(git.names, clusters, tenants, self._settings.serves)
 
     def _tenants(self) -> Iterator[tuple[str, Document]]:
         for kind in (APPLICATION, PLATFORM):
@@ -222,11 +187,11 @@ class BootstrapHandler:
         def plan(_: Transaction) -> Plan:
             reread_held(attempt, deleting=True)
             attempt.report.enter(COMMITTED)
-            clusters = _with(self._served(attempt.claim), _places(self._recorded(attempt.claim)))
+            clusters = with_places(self._served(attempt.claim), places(self._recorded(attempt.claim)))
             users = Tenants.of(self._tenants()).of_types({cluster.type for cluster in clusters})
             if users:
                 raise InUse(
-                    f"the platform is still used by {_few(users)}: delete those first; "
+                    f"the platform is still used by {listed(users, MAX_NAMED)}: delete those first; "
                     f"to let it go all the same: infraforge release {attempt.ref}"
                 )
             files = desired.structure(clusters, organization, self._layout)
@@ -259,12 +224,12 @@ class BootstrapHandler:
         for name in set(claim.status.rootApps) - set(_root_apps(clusters)):
             self._kube.delete(_APPLICATIONS, settings.argocd_namespace, name)
 
-    def _withdraw_wish(self, attempt: Attempt[BootstrapClaim], last: _Pass) -> None:
+    def _withdraw_wish(self, attempt: Attempt[BootstrapClaim], made: Decision) -> None:
         """A wish to remove environments is heard once, granted or not: left there, it would remove what comes later."""
         wish = attempt.claim.metadata.annotations.get(REMOVE_ENVIRONMENTS)
         if wish is None:
             return
-        removed = f"removed {_few(_named(last.removed))}" if last.removed else "there was nothing to remove"
+        removed = f"removed {listed(named(made.granted), MAX_NAMED)}" if made.granted else "there was nothing to remove"
         attempt.tell("EnvironmentsRemoved", f"as the annotation {REMOVE_ENVIRONMENTS} wished: {removed}", normal=True)
         attempt.document = self._kube.patch_metadata(
             attempt.kind.resource, attempt.live, {"annotations": {REMOVE_ENVIRONMENTS: None}}
@@ -282,11 +247,13 @@ class BootstrapHandler:
         published: Mapping[str, str],
         written: Written,
         hook: str | None,
-        last: _Pass,
+        made: Decision,
     ) -> None:
         claim, report = attempt.claim, attempt.report
-        organization, clusters = claim.spec.gitea.organization, last.clusters
-        commit = self._voltran.commit(organization, written, attempt, self._where_to_look(claim, clusters, written))
+        organization, clusters = claim.spec.gitea.organization, made.clusters
+        commit = self._voltran.commit(
+            organization, written, attempt, _where_to_look(self._recorded(claim), clusters, written)
+        )
         heads = {**published, VOLTRAN: commit.sha if commit else None}
         report.set(
             phase=BOOTSTRAPPED_PHASE,
@@ -299,35 +266,30 @@ class BootstrapHandler:
                 for one in clusters
             ],
             webhook=hook,
-            orphanedEnvironments=_named(last.orphans)[:MAX_ORPHANS],
+            orphanedEnvironments=named(made.orphans)[:MAX_ORPHANS],
             commit=commit,
             checksum=written.change.checksum,
         )
         report.mark(*NOT_TRACKED)
-        if last.orphans:
+        if made.orphans:
+            orphans = listed(named(made.orphans), MAX_NAMED)
             report.mark(
                 ORPHANED_ENVIRONMENTS,
                 "True",
                 "NobodyClaimsThem",
-                f"{_few(_named(last.orphans))} have files in {VOLTRAN} that no claim stands for: create the claim "
+                f"{orphans} have files in {VOLTRAN} that no claim stands for: create the claim "
                 f"again, or name them in the annotation {REMOVE_ENVIRONMENTS} to remove the files",
             )
         report.mark(COMMITTED, "True", "Committed", "charts, structure and root apps are in Git")
-        if last.in_use:
-            users = [f"{type_}/{name} ({_few(who)})" for (type_, name), who in last.in_use.items()]
-            message = f"no longer in the claim and still used: {_few(users)}; delete those claims, or name it again"
-            report.waits(InUse.__name__, message)
+        if made.in_use:
+            users = [f"{type_}/{name} ({listed(who, MAX_NAMED)})" for (type_, name), who in made.in_use.items()]
+            still = f"no longer in the claim and still used: {listed(users, MAX_NAMED)}"
+            report.waits(InUse.__name__, f"{still}; delete those claims, or name it again")
         else:
             count = sum(len(cluster.environments) for cluster in clusters)
             report.ready(
                 BOOTSTRAPPED_PHASE, f"{count} environments of {len(clusters)} cluster types are ready for claims"
             )
-
-    def _where_to_look(self, claim: BootstrapClaim, clusters: Sequence[ClusterSpec], written: Written) -> list[str]:
-        """What the claim's last commit may have changed, should its status not say: first what is not recorded yet."""
-        differing = _places(self._recorded(claim)).keys() ^ _places(clusters).keys()
-        new = [f"environments/{type_}/{name}/platform/{desired.KEEP}" for type_, name in sorted(differing)]
-        return list(dict.fromkeys(["root-apps", *new, *sorted(written.change.files)]))[:MAX_ASKED]
 
     def _row(self, claim: BootstrapClaim, name: str, new: str | None) -> RepositoryRow:
         """The head as it was when this function last wrote: claims move it on all the time."""
@@ -337,42 +299,12 @@ class BootstrapHandler:
         return RepositoryRow(name=name, url=self._layout.repository(organization, name), commit=commit)
 
 
-def _places(clusters: Sequence[ClusterSpec]) -> dict[Place, Sequence[str]]:
-    return {(one.type, name): () for one in clusters for name in one.environments}
-
-
-def _in_use(
-    before: Sequence[ClusterSpec], wanted: Sequence[ClusterSpec], tenants: Tenants
-) -> dict[Place, Sequence[str]]:
-    """Environments that were there, are no longer asked for, and that claims use."""
-    kept = {(one.type, name) for one in wanted for name in one.environments}
-    dropped = [(one.type, name) for one in before for name in one.environments if (one.type, name) not in kept]
-    return {place: users for place in dropped if (users := tenants.of_place(place))}
-
-
-def _with(wanted: Sequence[ClusterSpec], further: Mapping[Place, object]) -> list[ClusterSpec]:
-    """`wanted`, and the further environments at the end of their types."""
-    found = {one.type: one for one in wanted}
-    for type_, name in further:
-        cluster = found.get(type_) or ClusterSpec(type=type_, environments=[])
-        if name not in cluster.environments:
-            found[type_] = cluster.model_copy(update={"environments": [*cluster.environments, name]})
-    return list(found.values())
-
-
-def _holders(paths: Iterable[str]) -> set[str]:
-    """The folders that hold these paths."""
-    return {path[:index] for path in paths for index, character in enumerate(path) if character == "/"}
-
-
 def _root_apps(clusters: Sequence[ClusterSpec]) -> list[str]:
     return [f"{cluster.type}-{role}" for cluster in clusters for role in desired.ROLES]
 
 
-def _named(places: Sequence[Place]) -> list[str]:
-    return [f"{type_}/{name}" for type_, name in places]
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
+def _where_to_look(recorded: Sequence[ClusterSpec], clusters: Sequence[ClusterSpec], written: Written) -> list[str]:
+    """What the claim's last commit may have changed, should its status not say: first what is not recorded yet."""
+    differing = places(recorded).keys() ^ places(clusters).keys()
+    new = [f"environments/{type_}/{name}/platform/{desired.KEEP}" for type_, name in sorted(differing)]
+    return list(dict.fromkeys(["root-apps", *new, *sorted(written.change.files)]))[:MAX_ASKED]

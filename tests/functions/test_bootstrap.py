@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from functions.bootstrap.desired import hook_fingerprint
 from shared.claims import BootstrapClaim
-from shared.errors import TransientError
+from shared.errors import KubeConflict, TransientError
 from shared.events import BOOTSTRAPPED
+from shared.kube.client import Document, Resource
 from tests.fakes import FakeKube
 from tests.functions.conftest import GITEA_URL, GiteaServer, Platform, condition, example, ready
 
@@ -42,6 +43,35 @@ def test_first_time_wakes_the_other_functions(platform: Platform) -> None:
     reply = platform.react(put)
     assert reply is not None
     assert reply[0]["ce-type"] == BOOTSTRAPPED
+
+
+class Contended(FakeKube):
+    """An API server in which somebody else is faster, once `conflicts` is set."""
+
+    conflicts = 0
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Document | None:
+        if self.conflicts and self.reads % 2:  # the second read, when the head of Git is known
+            self.conflicts -= 1
+            raise KubeConflict("the object has been modified")
+        return super().get(resource, namespace, name)
+
+
+def test_a_repository_made_anew_is_told_though_the_write_was_interrupted(
+    gitea_server: GiteaServer, tmp_path: Path
+) -> None:
+    """The second try finds the repository there, and the status says nothing new: only the first one knows of it."""
+    kube = Contended()
+    platform = Platform(gitea_server, tmp_path, kube=kube)
+    claim = platform.bootstrap()
+    repository = f"{gitea_server.endpoint}/api/v1/repos/{platform.organization}/voltran"
+    httpx.delete(repository, auth=gitea_server.admin).raise_for_status()
+    kube.reads, kube.conflicts = 0, 1
+    reply = platform.react(claim)
+    assert kube.conflicts == 0
+    assert reply is not None
+    assert reply[0]["ce-type"] == BOOTSTRAPPED
+    platform.gitea.close()
 
 
 def test_repositories_that_are_there_are_adopted(platform: Platform) -> None:
