@@ -124,27 +124,6 @@ def test_no_password_is_in_a_rendering(case: Case) -> None:
     assert all(variable["valueFrom"]["secretKeyRef"]["key"] == "password" for variable in secret)
 
 
-@every_chart
-def test_no_template_asks_the_cluster_or_chance(chart: str) -> None:
-    """`lookup` finds nothing in ArgoCD, and what is random drifts for ever."""
-    words = (
-        "lookup",
-        "rand",
-        "genSignedCert",
-        "genSelfSignedCert",
-        "genCA",
-        "htpasswd",
-        "now ",
-        "uuidv4",
-        "derivePassword",
-    )
-    templates = [*(ROOT / chart / "templates").iterdir(), *(ROOT / "library" / "templates").iterdir()]
-
-    found = [(path.name, word) for path in templates for word in words if word in path.read_text()]
-
-    assert found == []
-
-
 @every_service
 @pytest.mark.parametrize(("values", "suffix"), [("", "-auth"), ("auth: {existingSecret: vault}", None)])
 def test_every_secret_is_the_one_of_the_release(service: str, values: str, suffix: str | None) -> None:

@@ -1,3 +1,13 @@
+{{/* The beginning of a StatefulSet. */}}
+{{- define "service.head" -}}
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: {{ include "service.name" . | quote }}
+  labels:
+    {{- include "service.labels" . | nindent 4 }}
+{{- end }}
+
 {{/*
 A StatefulSet's fields beside its pods. All but `replicas` and the last three lines are immutable: they depend on the
 release's name and the chart's, and on nothing in the values. `root`, `replicas`, `management`.
