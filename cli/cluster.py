@@ -135,14 +135,13 @@ class Cluster:
         document: dict[str, Any] = response.json()
         return document
 
-    def replace(self, reference: Reference, document: Mapping[str, Any]) -> dict[str, Any]:
+    def replace(self, reference: Reference, document: Mapping[str, Any], *, rehearsal: bool = False) -> dict[str, Any]:
         """Put `document` in the object's place; `Changed` when it is no longer the one that `document` was read from.
 
-        The object's status stays, and so does everything that the API server sets.
+        The object's status stays, and so does everything that the API server sets. In a rehearsal nothing is stored.
         """
-        response = self._request(
-            "PUT", reference.path, params={"fieldManager": PATCHER, "fieldValidation": "Strict"}, json=document
-        )
+        query = {"fieldManager": PATCHER, "fieldValidation": "Strict"} | ({"dryRun": "All"} if rehearsal else {})
+        response = self._request("PUT", reference.path, params=query, json=document)
         replaced: dict[str, Any] = response.json()
         return replaced
 

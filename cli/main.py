@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from cli import adopt, apply, confirm, crds, demo, events, logs, release, sandbox
+from cli import adopt, apply, confirm, crds, demo, events, logs, release, rollback, sandbox
 from cli.exits import EXPLAINED, INTERRUPTED, Failure
 from cli.history import command as history
 from cli.output import complain
@@ -42,6 +42,7 @@ app.command("adopt", epilog=EXPLAINED)(adopt.adopt)
 app.command("confirm", epilog=EXPLAINED)(confirm.confirm)
 app.command("release", epilog=EXPLAINED)(release.release)
 app.command("history", epilog=EXPLAINED)(history.history)
+app.command("rollback", epilog=EXPLAINED)(rollback.rollback)
 app.command("demo", epilog=EXPLAINED)(demo.demo)
 app.command("crds", epilog=EXPLAINED)(crds.crds)
 app.command("logs", epilog=EXPLAINED)(logs.logs)

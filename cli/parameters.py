@@ -42,6 +42,7 @@ NamespaceOption = Annotated[
     str | None,
     typer.Option("--namespace", "-n", metavar="NAMESPACE", help="The claim's namespace, where its name has none."),
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

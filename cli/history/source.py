@@ -89,9 +89,17 @@ class Source:
         return address(server_address(self.url, "--gitea-url"), organization or ORGANIZATION), token
 
 
+class OnDisk(Clone):
+    """Somebody's own clone: it is read, and nothing is fetched into it."""
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes | None:
+        """As a clone of ours."""
+        return None if arguments[:1] == ("fetch",) else super().run(*arguments, stdin=stdin)
+
+
 def opened(folder: Path) -> Clone:
     """The clone in a directory, bare or not; `Failure` when it is none."""
-    clone = Clone(str(folder), "")
+    clone = OnDisk(str(folder), "")
     if clone.run("rev-parse", "--git-dir") is None:
         raise Failure(f"{folder} is no Git repository that may be read: clone voltran there")
     return clone

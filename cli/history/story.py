@@ -60,6 +60,7 @@ class Chapter:
             "changes": [change.document() for change in self.changes],
             "drift": entry.drift or None,
             "omitted": list(record.omitted),
+            "spec": dict(record.spec),
         }
 
 

@@ -42,6 +42,12 @@ class Clone:
     def __post_init__(self) -> None:
         self.git("init", "--quiet", "--initial-branch=main")
 
+    @classmethod
+    def made(cls, folder: Path) -> "Clone":
+        """An empty one in a new directory below `folder`."""
+        (folder / "voltran").mkdir()
+        return cls(folder / "voltran")
+
     def git(self, *arguments: str, stdin: str | None = None) -> str:
         """Git as InfraForge; what it printed."""
         who = {f"GIT_{role}_{part}": "InfraForge" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}

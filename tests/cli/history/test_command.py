@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,12 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     served = Api.start(tmp_path_factory.mktemp("apiserver"))
     yield served
     served.running.stop()
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """An empty repository."""
+    return Clone.made(tmp_path)
 
 
 def test_on_a_clone_without_a_cluster(clone: Clone, infraforge: Infraforge) -> None:
