@@ -14,6 +14,7 @@ import yaml
 
 from tests.charts import platform
 from tests.charts.engine import render, unpack
+from tests.charts.generated import values_of
 from tests.charts.kubernetes import faults
 from tests.charts.platform import CASES, CHARTS, GOLDEN, NAMESPACE, ROOT, SERVICES, Case, Manifest
 from tests.charts.platform_readme import readme
@@ -311,3 +312,8 @@ def test_a_schema_knows_every_value(chart: str) -> None:
     properties = set(json.loads((ROOT / chart / "values.schema.json").read_text())["properties"])
 
     assert properties - {"global", "library"} == yaml.safe_load((ROOT / chart / "values.yaml").read_text()).keys()
+
+
+@every_chart
+def test_every_value_is_explained(chart: str) -> None:
+    assert [value.path for value in values_of(ROOT / chart) if not value.description] == []

@@ -103,3 +103,22 @@ def test_rabbitmqs_cookie(tmp_path: Path, secret: dict[str, str], expected: str,
 
     assert (home / ".erlang.cookie").read_text().strip() == expected, why
     assert [path.name for path in home.iterdir()] == [".erlang.cookie"]
+
+
+@pytest.mark.parametrize(
+    ("password", "line"),
+    [("a1B2", 'requirepass "a1B2"'), (r"""a"b\c'd $HOME `id`""", r"""requirepass "a\"b\\c'd $HOME `id`" """.rstrip())],
+)
+def test_redis_reads_its_password_as_it_is(tmp_path: Path, password: str, line: str) -> None:
+    """From standard input, quoted as redis.conf has it; the settings of the values are its arguments."""
+    server = tmp_path / "redis-server"
+    server.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\ncat\n')
+    server.chmod(0o755)
+    (container,) = platform.stateful_set("redis")["spec"]["template"]["spec"]["containers"]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDISCLI_AUTH": password}
+
+    command = [*container["command"], *container["args"]]
+    said = subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout.splitlines()
+
+    assert said[:5] == ["-", "--dir", "/data", "--appendonly", "yes"]
+    assert said[-1] == line
