@@ -31,6 +31,10 @@ class Admission:
         self._cluster_types = cluster_types
         self._environment_namespaces = environment_namespaces
 
+    def serves(self, cluster_type: str) -> bool:
+        """Whether the type is this installation's."""
+        return not self._cluster_types or cluster_type in self._cluster_types
+
     def admit(self, claim: EnvironmentClaimT, kind: Kind[EnvironmentClaimT]) -> Environment:
         """The environment that `claim` owns.
 
@@ -38,7 +42,7 @@ class Admission:
         EnvironmentUnknown, EnvironmentConflict) or `NotBootstrapped`.
         """
         spec = claim.spec
-        if self._cluster_types and spec.clusterType not in self._cluster_types:
+        if not self.serves(spec.clusterType):
             raise InvalidClaim(
                 f'spec.clusterType: this installation does not serve "{spec.clusterType}"; '
                 f"it serves {', '.join(sorted(self._cluster_types))}",
@@ -55,7 +59,7 @@ class Admission:
         Raises `NotBootstrapped` when it has some and nobody says where.
         """
         spec = claim.spec
-        if self._cluster_types and spec.clusterType not in self._cluster_types:
+        if not self.serves(spec.clusterType):
             return None
         try:
             self._refuse_a_second_owner(claim, kind)
@@ -74,6 +78,25 @@ class Admission:
                 ) from error
         organization = min(bootstraps, key=seniority).spec.gitea.organization
         return Environment(spec.clusterType, spec.environment, organization, None, "", "")
+
+    def owners(
+        self, kind: Kind[EnvironmentClaimT], where: tuple[str, str] | None = None
+    ) -> dict[tuple[str, str], EnvironmentClaimT]:
+        """Cluster type and environment → the claim of `kind` that it belongs to; of one environment, or of all."""
+        fields = {"spec.clusterType": where[0], "spec.environment": where[1]} if where else None
+        found: dict[tuple[str, str], EnvironmentClaimT] = {}
+        for document in self._kube.list(kind.resource, fields=fields):
+            named = place(document)
+            if named is None or where not in (None, named):
+                continue
+            try:
+                claim = kind.parse(document)
+                check_namespace(claim, named[1], self._environment_namespaces)
+            except InvalidClaim:
+                continue  # it writes nothing, so it owns nothing
+            if named not in found or seniority(claim) < seniority(found[named]):
+                found[named] = claim
+        return found
 
     def bootstraps(self) -> Iterator[BootstrapClaim]:
         """The BootstrapClaims that count: ours by namespace and by Gitea, and readable."""

@@ -26,6 +26,8 @@ IN_CLUSTER: Final = "https://kubernetes.default.svc"
 ROOT_PROJECT: Final = "infraforge-root"
 RESERVED_PROJECTS: Final = frozenset({ROOT_PROJECT, "default"})
 """Projects that are no cluster type's: the root Applications' own, and ArgoCD's, which everybody else's may be in."""
+CLUSTER_TYPE: Final = "infraforge.io/cluster-type"
+ENVIRONMENT: Final = "infraforge.io/environment"
 PART_OF: Final = {"app.kubernetes.io/part-of": "infraforge"}
 
 # ArgoCD shall not prune a set whose file is gone: removal is InfraForge's, in an order that keeps workloads safe.
@@ -149,7 +151,7 @@ def root_application(cluster_type: str, role: Role, organization: str, layout: L
         "metadata": {
             "name": root_name(cluster_type, role),
             "namespace": layout.argocd_namespace,
-            "labels": dict(PART_OF) | {"infraforge.io/cluster-type": cluster_type},
+            "labels": dict(PART_OF) | {CLUSTER_TYPE: cluster_type},
         },
         "spec": {
             "project": ROOT_PROJECT,
@@ -228,8 +230,8 @@ def _project(name: str, spec: Manifest, layout: Layout) -> Manifest:
 
 def _labels(environment: Environment) -> dict[str, str]:
     return dict(PART_OF) | {
-        "infraforge.io/cluster-type": environment.cluster_type,
-        "infraforge.io/environment": environment.name,
+        CLUSTER_TYPE: environment.cluster_type,
+        ENVIRONMENT: environment.name,
     }
 
 

@@ -1,7 +1,7 @@
 """One try at one claim: what it is, how it is read, and what has been found out about it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import ValidationError
@@ -63,12 +63,24 @@ class Kind(Generic[ClaimT]):
         trace(step)
 
 
+@dataclass
+class Carried:
+    """What one try at a claim leaves to the next, until a status tells of it.
+
+    `notes` go into the claim's history; `has_news`: the other functions should be told, also when the next try finds
+    everything done.
+    """
+
+    notes: list[HistoryEntry] = field(default_factory=list)
+    has_news: bool = False
+
+
 class Attempt(Generic[ClaimT]):
     """One try at one claim.
 
     `claim` is the claim as it was last read, `document` the same as the API server gave it, and `report` what has been
     found out about it. `settled` is set by whoever found that all of it is in Git; `let_go` when its finalizer went,
-    so that nothing is left to write a status to; `has_news` when the other functions should be told.
+    so that nothing is left to write a status to; `carried` is what earlier tries left.
     """
 
     claim: ClaimT
@@ -83,7 +95,7 @@ class Attempt(Generic[ClaimT]):
         *,
         recorder: Recorder,
         now: str,
-        notes: "list[HistoryEntry] | None" = None,
+        carried: Carried | None = None,
         trace: Trace = lambda _: None,
     ) -> None:
         self.kind = kind
@@ -94,10 +106,18 @@ class Attempt(Generic[ClaimT]):
         self.document: Document | None = None
         self.settled: Settled | None = None
         self.let_go = False
-        self.has_news = False
-        self.notes = notes if notes is not None else []
+        self.carried = carried or Carried()
         self._recorder = recorder
         self._trace = trace
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the other functions should be told; true until a status tells of this claim's success."""
+        return self.carried.has_news
+
+    @has_news.setter
+    def has_news(self, value: bool) -> None:
+        self.carried.has_news = value
 
     @property
     def live(self) -> Document:
@@ -139,7 +159,7 @@ class Attempt(Generic[ClaimT]):
 
     def note(self, entry: HistoryEntry) -> None:
         """Keep `entry` for the claim's history: it is told, and stands in the next status that is written."""
-        self.notes.insert(0, entry)
+        self.carried.notes.insert(0, entry)
 
     def tell(self, reason: str, message: str, *, normal: bool) -> None:
         """Tell `kubectl describe` of something that the conditions do not keep."""

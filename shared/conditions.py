@@ -46,6 +46,15 @@ def merge(recorded: Iterable[Condition], current: Iterable[Condition], *, genera
     return sorted(merged, key=lambda one: one.type)
 
 
+def replace(recorded: Iterable[Condition], current: Condition, generation: int | None, now: str) -> list[Condition]:
+    """`recorded` with `current` in the place of its type; the others stay as they are."""
+    found = list(recorded)
+    old = find(found, current.type)
+    since = (old.lastTransitionTime if old is not None and old.status == current.status else None) or now
+    placed = current.model_copy(update={"lastTransitionTime": since, "observedGeneration": generation})
+    return sorted([*(one for one in found if one.type != current.type), placed], key=lambda one: one.type)
+
+
 def find(conditions: Iterable[Condition], kind: str) -> Condition | None:
     """The condition of that type, if it is there."""
     return next((one for one in conditions if one.type == kind), None)

@@ -19,12 +19,13 @@ from shared.argocd import Role
 from shared.attempt import Attempt, Kind
 from shared.claims import place
 from shared.claims.names import is_label
+from shared.claims.status import ClaimStatus
 from shared.conditions import COMMITTED, VALID
-from shared.deploying import LastMile, Outcome, Place, Target
+from shared.deploying import LastMile, Outcome, Place, Snapshot, View, role_of, status_with, targets, with_deployed
 from shared.drafts import Draft, Hold, Row, held_row
 from shared.environments import Environment, check_names, locate
 from shared.errors import ConfirmationRequired, InfraForgeError, Waiting
-from shared.events import Event
+from shared.events import DeploymentRef, Event
 from shared.finalizer import hold, is_held, let_go, reread_held
 from shared.git import Transaction
 from shared.memory import Settled
@@ -160,21 +161,28 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         self._last_mile.remove_rows(Place.of(environment, self.role), kept)
         self._report(attempt, environment, last, written)
 
-    def deployment(self, claim: EnvironmentClaimT, rows: Sequence[Row]) -> Outcome:
-        """How far ArgoCD is with the rows of a claim as they are recorded; raises what finding the environment does."""
-        spec = claim.spec
-        return self._deployment(claim, locate(self._admission.bootstraps(), spec.clusterType, spec.environment), rows)
+    def is_concerned(self, ref: DeploymentRef) -> bool:
+        """Objects of the claim's half of an environment, and of whole cluster types that are served."""
+        return self._admission.serves(ref.cluster_type) and role_of(ref) in {None, self.role}
 
-    def _deployment(self, claim: EnvironmentClaimT, environment: Environment, rows: Sequence[Row]) -> Outcome:
-        place, sources = Place.of(environment, self.role), self.sources(claim, environment)
-        return self._last_mile.look(
-            place,
-            [
-                Target(row.name, place.prefix + row.name, sources[row.name], row.commit, row.deployed)
-                for row in rows
-                if row.name in sources
-            ],
-        )
+    def snapshot(self) -> Snapshot | None:
+        """ArgoCD's objects."""
+        return self._last_mile.snapshot()
+
+    def deployed(self, claim: EnvironmentClaimT, now: str, at: View | None = None) -> ClaimStatus | None:
+        """The claim's status with what ArgoCD makes of its rows; None for a claim that never was in Git."""
+        status, spec = claim.status, claim.spec
+        if status.checksum is None:
+            return None
+        environment = locate(self._admission.bootstraps(), spec.clusterType, spec.environment)
+        rows = getattr(status, self.rows)
+        return status_with(status, self.rows, rows, self._deployment(claim, environment, rows, at), now)
+
+    def _deployment(
+        self, claim: EnvironmentClaimT, environment: Environment, rows: Sequence[Row], at: View | None = None
+    ) -> Outcome:
+        place = Place.of(environment, self.role)
+        return self._last_mile.look(place, targets(place, self.sources(claim, environment), rows), at)
 
     def _plan(
         self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT]
@@ -313,7 +321,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         models = [self.row_model.model_validate(row) for row in rows]
         outcome = self._deployment(claim, environment, models)
         report.set(
-            **{self.rows: [row.model_copy(update={"deployed": outcome.rows.get(row.name)}) for row in models]},
+            **{self.rows: with_deployed(models, outcome)},
             **self.fields(attempt, draft),
             commit=self._voltran.commit(organization, written, attempt, scope),
             checksum=written.change.checksum,

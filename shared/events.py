@@ -26,6 +26,8 @@ DELIVERIES: Final = frozenset(f"{GITEA_PREFIX}{event}" for event in ("push", "de
 CLAIM_CHANGES: Final = frozenset(
     f"dev.knative.apiserver.{mode}.{change}" for mode in ("resource", "ref") for change in ("add", "update", "delete")
 )
+ARGOCD_KINDS: Final = frozenset({"Application", "ApplicationSet"})
+"""Kinds that are no claims, and whose changes say how far a claim's deployment is."""
 WAKE_UPS: Final = frozenset({PING, BOOTSTRAPPED, SERVICES})
 KNOWN: Final = CLAIM_CHANGES | WAKE_UPS | DELIVERIES
 
@@ -72,6 +74,17 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class DeploymentRef:
+    """Which of ArgoCD's objects an event speaks of; `environment` is None for what is a whole cluster type's."""
+
+    kind: str
+    """`Application` or `ApplicationSet`."""
+    name: str
+    cluster_type: str
+    environment: str | None
+
+
+@dataclass(frozen=True)
 class Event:
     """What the functions use of a CloudEvent."""
 
@@ -82,6 +95,7 @@ class Event:
     environment: tuple[str, str] | None = None
     """Cluster type and environment of the claim, as the event's data has them; a wake-up with one is for it alone."""
     delivery: Delivery | None = None
+    deployment: DeploymentRef | None = None
 
     @property
     def is_deletion(self) -> bool:
@@ -105,8 +119,10 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
         raise InvalidEvent("not a CloudEvent: its attributes id and type are not both strings with something in them")
     event_id = event_id[:128]
     if kind in CLAIM_CHANGES:
-        data = _data(raw)
-        return Event(event_id, kind, _claim_of(raw), version=_version(data), environment=_environment(data))
+        data, ref = _data(raw), _object_of(raw)
+        if ref.kind in ARGOCD_KINDS:
+            return Event(event_id, kind, deployment=_deployment(ref, data))
+        return Event(event_id, kind, ref, version=_version(data), environment=_environment(data))
     if kind == SERVICES:
         return Event(event_id, kind, environment=_environment(_data(raw)))
     return Event(event_id, kind, delivery=_delivery(_data(raw)) if kind in DELIVERIES else None)
@@ -195,6 +211,18 @@ def _environment(data: Mapping[str, Any]) -> tuple[str, str] | None:
     return (kind, name) if good else None  # type: ignore[return-value]  # both are strings here
 
 
+def _deployment(ref: ClaimRef, data: Mapping[str, Any]) -> DeploymentRef | None:
+    """None for an object without our labels."""
+    labels = _part(_part(data, "metadata"), "labels")
+    type_, environment = (labels.get(f"infraforge.io/{name}") for name in ("cluster-type", "environment"))
+    if not (isinstance(type_, str) and _LABEL.fullmatch(type_)):
+        return None
+    if environment is None:
+        return DeploymentRef(ref.kind, ref.name, type_, None)
+    good = isinstance(environment, str) and _LABEL.fullmatch(environment)
+    return DeploymentRef(ref.kind, ref.name, type_, environment) if good else None
+
+
 def _delivery(data: Mapping[str, Any]) -> Delivery:
     commits = data.get("commits")
     messages = [one.get("message") for one in commits if isinstance(one, dict)] if isinstance(commits, list) else []
@@ -217,7 +245,7 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _claim_of(raw: CloudEvent) -> ClaimRef:
+def _object_of(raw: CloudEvent) -> ClaimRef:
     attributes = raw.get_attributes()
     subject = _SUBJECT.fullmatch(_text(attributes.get("subject")))
     place = subject.groupdict() if subject else {}

@@ -7,14 +7,21 @@ changed since, and nobody touched its files?
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from shared.events import ClaimRef, Version
 
 MAX_ENTRIES: Final = 50_000
 """About 30 MB; the claim that was longest not heard of is forgotten first."""
+
+
+def version_of(document: Mapping[str, Any]) -> Version | None:
+    """The state of a live object."""
+    metadata = document["metadata"]
+    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+    return Version(uid, version) if uid and version else None
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,13 @@ class Memory:
             self._entries.move_to_end(ref)
             while len(self._entries) > MAX_ENTRIES:
                 self._entries.popitem(last=False)
+
+    def renew(self, ref: ClaimRef, old: Version | None, new: Version | None) -> None:
+        """A write of ours, which changed nothing that this knows of, took the claim from one version to another."""
+        with self._lock:
+            entry = self._entries.get(ref)
+            if entry is not None and new is not None and entry.version == old:
+                self._entries[ref] = replace(entry, version=new)
 
     def forget(self, ref: ClaimRef) -> None:
         """Look at the claim again, whatever comes."""

@@ -6,19 +6,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Final, Generic, Protocol, TypeVar
 
-from shared.attempt import Attempt, Gone, Kind, Trace
+from shared.attempt import Attempt, Carried, Gone, Kind, Trace
 from shared.claims import place
 from shared.claims.meta import Claim
-from shared.claims.status import MAX_HISTORY, ClaimStatus, HistoryEntry
+from shared.claims.status import MAX_HISTORY, ClaimStatus
 from shared.conditions import READY, find
 from shared.errors import Forbidden, InfraForgeError, KubeConflict, KubeUnavailable, TransientError
-from shared.events import WAKE_UPS, ClaimRef, Event, Version
+from shared.events import WAKE_UPS, ClaimRef, Event
 from shared.kube.client import Document, Kube, KubeNotFound
 from shared.kube.recorder import Recorder
-from shared.memory import Memory
+from shared.memory import Memory, version_of
 from shared.steps import READ, RECORD, TELL
 from shared.telemetry import Metrics
 from shared.turns import Turns
@@ -75,8 +76,7 @@ class Reconciler(Generic[ClaimT]):
         self._now = now
         self._clock = clock
         self._turns = Turns()
-        self._untold: dict[ClaimRef, list[HistoryEntry]] = {}
-        self._news: set[ClaimRef] = set()
+        self._carried: dict[ClaimRef, Carried] = {}
         self._recorder = Recorder(kube, kind.name)
 
     def react(self, event: Event) -> Reply | None:
@@ -118,7 +118,7 @@ class Reconciler(Generic[ClaimT]):
         if inputs is None:
             return None
         looked = [
-            (ref, place(document), self._memory.is_settled(ref, _version(document), inputs(document)))
+            (ref, place(document), self._memory.is_settled(ref, version_of(document), inputs(document)))
             for ref, document in self._listed_in(event.environment)  # to its end: a list expires after some minutes
         ]
         rivals = Counter(where for _, where, _ in looked)  # whose an environment is may change with the others
@@ -158,67 +158,74 @@ class Reconciler(Generic[ClaimT]):
             raise next(ours, failures[0])
         return reply
 
-    def _once(self, ref: ClaimRef, event: Event, *, last: bool) -> Reply | None:
-        attempt = Attempt(
+    def attempt(self, ref: ClaimRef, event_id: str) -> Attempt[ClaimT]:
+        """A try at a claim, which takes up what earlier ones left."""
+        return Attempt(
             self._kind,
             self._kube,
             ref,
-            event.id,
+            event_id,
             recorder=self._recorder,
             now=self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            notes=self._untold.setdefault(ref, []),
+            carried=self._carried.get(ref),
             trace=self._trace,
         )
-        attempt.has_news = ref in self._news
+
+    def turn(self, ref: ClaimRef) -> AbstractContextManager[None]:
+        """Wait until nobody else in this process works on the claim."""
+        return self._turns.of(ref)
+
+    def _once(self, ref: ClaimRef, event: Event, *, last: bool) -> Reply | None:
+        attempt = self.attempt(ref, event.id)
         epoch, begun = self._memory.epoch, self._clock()
         failure: InfraForgeError | None = None
         try:
             attempt.begin(READ)
             attempt.reread()
-            if event.claim is not None and self._memory.is_finished(ref, _version(attempt.live)):
+            if event.claim is not None and self._memory.is_finished(ref, version_of(attempt.live)):
                 return None  # an event of an older state, and the present one was dealt with
+            self._carried[ref] = attempt.carried
             self._handler.converge(attempt)
         except Gone:
             self._forget(ref)
             return None
         except InfraForgeError as error:
-            self._keep_news(attempt)
             if attempt.document is None:
                 raise _unread(error) from error
             if isinstance(error, KubeConflict) and not last:
                 raise
             attempt.report.fail(error)
             failure = error
-        self._keep_news(attempt)
+        return self._conclude(attempt, failure, epoch, begun)
+
+    def _conclude(
+        self, attempt: Attempt[ClaimT], failure: InfraForgeError | None, epoch: int, begun: float
+    ) -> Reply | None:
+        """Record what the try came to; raises a failure that another try may get over."""
+        ref = attempt.ref
         if attempt.let_go:
             self._forget(ref)
             return None
         document = self._record(attempt)
-        self._untold.pop(ref, None)
+        attempt.carried.notes.clear()
         if isinstance(failure, TransientError):
             self._memory.forget(ref)
             raise failure
-        version = _version(document)
+        version = version_of(document)
         if version is not None:
             self._memory.remember(ref, version, None if failure else attempt.settled, epoch=epoch, begun=begun)
         if failure:
             return None
-        self._news.discard(ref)
+        self._carried.pop(ref, None)
         return self._handler.announce(attempt)
-
-    def _keep_news(self, attempt: Attempt[ClaimT]) -> None:
-        """What is to be announced is so also when this try ends here, and the next one finds everything done."""
-        if attempt.has_news:
-            self._news.add(attempt.ref)
 
     def _forget(self, ref: ClaimRef) -> None:
         self._memory.forget(ref)
-        self._untold.pop(ref, None)
-        self._news.discard(ref)
+        self._carried.pop(ref, None)
 
     def _record(self, attempt: Attempt[ClaimT]) -> Document:
         """Write the status, last of all, and only if it says something new; returns the claim as it is then."""
-        document, notes = attempt.live, attempt.notes
+        document, notes = attempt.live, attempt.carried.notes
         if notes:
             attempt.report.set(history=[*notes, *attempt.report.recorded.history][:MAX_HISTORY])
         generation = document["metadata"].get("generation")
@@ -250,12 +257,6 @@ class Reconciler(Generic[ClaimT]):
         attempt.begin(TELL)
         log.info("%s: %s: %s", attempt.ref, new.reason, new.message)
         attempt.tell(new.reason, new.message, normal=new.status == "True")
-
-
-def _version(document: Document) -> Version | None:
-    metadata = document["metadata"]
-    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
-    return Version(uid, version) if uid and version else None
 
 
 def _unread(error: InfraForgeError) -> InfraForgeError:

@@ -14,6 +14,8 @@ from shared.argocd import Layout, ValueFiles
 from shared.attempt import Kind, Trace
 from shared.claims.meta import Claim
 from shared.deploying import Ancestry, ArgoCD, LastMile
+from shared.events import WAKE_UPS, Event
+from shared.follower import Deploys, Follower
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
 from shared.kube import Kube, connect
@@ -23,9 +25,10 @@ from shared.removal import Limits
 from shared.settings import Settings
 from shared.telemetry import Metrics
 from shared.voltran import REPOSITORY, Voltran
-from shared.web import Endpoint
+from shared.web import Endpoint, Reply
 
 ClaimT = TypeVar("ClaimT", bound=Claim)
+React = Callable[[Event], Reply | None]
 
 
 class Wiring:
@@ -77,13 +80,8 @@ class Wiring:
         """What a change may remove unasked."""
         return Limits(self.settings.removal_limit, self.settings.removal_share)
 
-    def endpoint(
-        self,
-        kind: Kind[ClaimT],
-        handler: Handler[ClaimT],
-        routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] | None = None,
-    ) -> Endpoint:
-        """The function's HTTP interface, with `handler` behind it."""
+    def reactor(self, kind: Kind[ClaimT], handler: Handler[ClaimT], deploys: Deploys[ClaimT] | None = None) -> React:
+        """What becomes of an event as far as one kind is concerned; `deploys` where ArgoCD is followed."""
         reconciler = Reconciler(
             kind,
             self.kube,
@@ -93,8 +91,31 @@ class Wiring:
             pause=time.sleep,
             trace=self._trace,
         )
+        if deploys is None:
+            return reconciler.react
+        follower = Follower(kind, self.kube, deploys, reconciler, memory=self.memory, metrics=self.metrics)
+
+        def react(event: Event) -> Reply | None:
+            reply = reconciler.react(event) or follower.react(event)
+            if event.type in WAKE_UPS:
+                follower.resync(event)
+            return reply
+
+        return react
+
+    def endpoint(
+        self,
+        *reactors: React,
+        routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] | None = None,
+    ) -> Endpoint:
+        """The function's HTTP interface, with what reacts to events behind it, each of which hears all of them."""
+
+        def react(event: Event) -> Reply | None:
+            replies = [reply for one in reactors if (reply := one(event)) is not None]
+            return replies[0] if replies else None
+
         return Endpoint(
-            react=reconciler.react,
+            react=react,
             pings=self.pings(),
             metrics=self.metrics,
             body_limit=self.settings.body_limit,

@@ -28,13 +28,14 @@ def build(settings: ApplicationSettings, trace: Trace = lambda _: None) -> Endpo
     )
     handler = ApplicationHandler(
         admission=wiring.admission(),
+        kube=wiring.kube,
         voltran=wiring.voltran,
         limits=wiring.limits(),
         last_mile=wiring.last_mile,
         resolve_all=resolver.resolve_all,
         layout=wiring.layout(settings.value_files),
     )
-    return wiring.endpoint(APPLICATION, handler)
+    return wiring.endpoint(wiring.reactor(APPLICATION, handler, handler))
 
 
 @functools.cache

@@ -29,7 +29,7 @@ def build(settings: BootstrapSettings, trace: Trace = lambda _: None) -> Endpoin
         platform_charts=charts.read(settings.platform_charts_dir),
     )
     receiver = Receiver(secret=settings.webhook_secret, broker_url=settings.broker_url, source=settings.gitea_url)
-    return wiring.endpoint(BOOTSTRAP, handler, {("POST", PATH): receiver})
+    return wiring.endpoint(wiring.reactor(BOOTSTRAP, handler), routes={("POST", PATH): receiver})
 
 
 @functools.cache

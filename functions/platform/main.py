@@ -25,7 +25,7 @@ def build(settings: PlatformSettings, trace: Trace = lambda _: None) -> Endpoint
         kube=wiring.kube,
         layout=wiring.layout(settings.value_files),
     )
-    return wiring.endpoint(PLATFORM, handler)
+    return wiring.endpoint(wiring.reactor(PLATFORM, handler, handler))
 
 
 @functools.cache

@@ -1,10 +1,24 @@
 """The last mile: what ArgoCD makes of the files, hastened, withdrawn and told in the claim's status."""
 
 from .ancestry import Ancestry
-from .argocd import ArgoCD
+from .argocd import ArgoCD, Snapshot, View
 from .deployer import Outcome
-from .landscape import Landscape, Place
+from .landscape import Place, role_of
 from .last_mile import LastMile
-from .tracking import Target, overall
+from .rows import status_with, targets, with_deployed
+from .tracking import Target
 
-__all__ = ["Ancestry", "ArgoCD", "Landscape", "LastMile", "Outcome", "Place", "Target", "overall"]
+__all__ = [
+    "Ancestry",
+    "ArgoCD",
+    "LastMile",
+    "Outcome",
+    "Place",
+    "Snapshot",
+    "Target",
+    "View",
+    "role_of",
+    "status_with",
+    "targets",
+    "with_deployed",
+]

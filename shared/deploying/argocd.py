@@ -3,9 +3,10 @@
 The annotations and what they do are those that a real ArgoCD 3.6 was seen to follow (tests/recordings/argocd).
 """
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
-from shared.argocd import API_VERSION, PART_OF
+from shared.argocd import API_VERSION, CLUSTER_TYPE, ENVIRONMENT, PART_OF
 from shared.environments import Environment
 from shared.kube.client import Document, Kube, KubeNotFound, Resource
 
@@ -19,6 +20,44 @@ REFRESH_SET: Final = "argocd.argoproj.io/application-set-refresh"
 """ArgoCD takes either away when it has heard."""
 
 
+class View(Protocol):
+    """ArgoCD's objects, by whoever reads them."""
+
+    def applications(self, environment: Environment) -> Mapping[str, Document] | None:
+        """The environment's Applications by name; None when there is no ArgoCD."""
+
+    def application(self, name: str) -> Document | None:
+        """One Application."""
+
+    def set(self, name: str) -> Document | None:
+        """One ApplicationSet."""
+
+
+class Snapshot:
+    """All our objects as they were at one moment."""
+
+    def __init__(self, applications: Mapping[str, Document], sets: Mapping[str, Document]) -> None:
+        self._applications = applications
+        self._sets = sets
+        self._by_place: dict[tuple[Any, Any], dict[str, Document]] = {}
+        for name, document in applications.items():
+            labels = document["metadata"].get("labels") or {}
+            place = labels.get(CLUSTER_TYPE), labels.get(ENVIRONMENT)
+            self._by_place.setdefault(place, {})[name] = document
+
+    def applications(self, environment: Environment) -> Mapping[str, Document]:
+        """The environment's Applications by name."""
+        return self._by_place.get((environment.cluster_type, environment.name), {})
+
+    def application(self, name: str) -> Document | None:
+        """One Application."""
+        return self._applications.get(name)
+
+    def set(self, name: str) -> Document | None:
+        """One ApplicationSet."""
+        return self._sets.get(name)
+
+
 class ArgoCD:
     """Reads and changes Applications and ApplicationSets; raises what `Kube` raises. Thread-safe."""
 
@@ -28,16 +67,12 @@ class ArgoCD:
 
     def applications(self, environment: Environment) -> dict[str, Document] | None:
         """The environment's Applications by name; None when there is no ArgoCD."""
-        labels = {
-            "infraforge.io/cluster-type": environment.cluster_type,
-            "infraforge.io/environment": environment.name,
-        }
-        return self._listed(APPLICATIONS, labels)
+        return self._listed(APPLICATIONS, {CLUSTER_TYPE: environment.cluster_type, ENVIRONMENT: environment.name})
 
-    def everything(self) -> tuple[dict[str, Document], dict[str, Document]] | None:
-        """All our Applications and all our sets by name; None when there is no ArgoCD."""
+    def snapshot(self) -> Snapshot | None:
+        """All our objects, in two lists; None when there is no ArgoCD."""
         applications, sets = self._listed(APPLICATIONS, {}), self._listed(SETS, {})
-        return None if applications is None or sets is None else (applications, sets)
+        return None if applications is None or sets is None else Snapshot(applications, sets)
 
     def application(self, name: str) -> Document | None:
         """One Application."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.claims import Deployed
 from shared.conditions import DEPLOYED, NOT_TRACKED, ConditionStatus
-from shared.deploying.argocd import REFRESH, REFRESH_SET, ArgoCD
+from shared.deploying.argocd import REFRESH, REFRESH_SET, ArgoCD, View
 from shared.deploying.landscape import Landscape, Place
 from shared.deploying.tracking import Lag, Target, judge, overall
 from shared.kube.client import Document
@@ -48,17 +48,14 @@ class Deployer:
         self._asked: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def look(self, place: Place, targets: Sequence[Target]) -> Outcome:
-        """How far ArgoCD is with these rows; whatever lags is refreshed."""
-        applications = self._argocd.applications(place.environment)
+    def look(self, place: Place, targets: Sequence[Target], at: View | None = None) -> Outcome:
+        """How far ArgoCD is with these rows, now or as it was seen in `at`; whatever lags is refreshed."""
+        view = at or self._argocd
+        applications = view.applications(place.environment)
         if applications is None:
             return Outcome({}, NOT_TRACKED)
-        seen = Landscape(place, applications, self._argocd.set, self._argocd.application)
-        return self.outcome(seen, targets)
-
-    def outcome(self, seen: Landscape, targets: Sequence[Target]) -> Outcome:
-        """The same of objects that were read already."""
-        organization = seen.place.environment.organization
+        seen = Landscape(place, applications, view.set, view.application)
+        organization = place.environment.organization
         rows = {}
         lagging: dict[tuple[Lag, str], str] = {}
         for target in targets:

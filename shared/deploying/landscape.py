@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from shared.argocd import Role, root_name, set_name
 from shared.claims.names import PLATFORM_PREFIX
 from shared.environments import Environment
+from shared.events import DeploymentRef
 from shared.kube.client import Document
 
 SET_OWNER = "ApplicationSet"
+
+
+def role_of(ref: DeploymentRef) -> Role | None:
+    """Whose an object of an environment is; None for one that is a whole cluster type's."""
+    if ref.environment is None:
+        return None
+    if ref.kind == SET_OWNER:
+        return "platform" if ref.name.endswith("-platform") else "apps"
+    return "platform" if ref.name.startswith(f"{ref.environment}-{PLATFORM_PREFIX}") else "apps"
 
 
 @dataclass(frozen=True)

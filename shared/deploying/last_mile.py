@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 
 from shared.deploying.ancestry import Ancestry
-from shared.deploying.argocd import ArgoCD
+from shared.deploying.argocd import ArgoCD, Snapshot, View
 from shared.deploying.deployer import Deployer, Outcome
 from shared.deploying.landscape import Place
 from shared.deploying.tracking import Target
@@ -14,12 +14,17 @@ class LastMile:
     """How far ArgoCD is, and having it remove what a claim no longer wants. Raises what `Kube` raises. Thread-safe."""
 
     def __init__(self, argocd: ArgoCD, ancestry: Ancestry, *, pause: Callable[[float], None]) -> None:
+        self._argocd = argocd
         self._deployer = Deployer(argocd, ancestry.contains)
         self._withdrawal = Withdrawal(argocd, ancestry.contains, pause=pause)
 
-    def look(self, place: Place, targets: Sequence[Target]) -> Outcome:
-        """How far ArgoCD is with these rows; what lags is refreshed."""
-        return self._deployer.look(place, targets)
+    def look(self, place: Place, targets: Sequence[Target], at: View | None = None) -> Outcome:
+        """How far ArgoCD is with these rows, now or as it was seen in `at`; what lags is refreshed."""
+        return self._deployer.look(place, targets, at)
+
+    def snapshot(self) -> Snapshot | None:
+        """All of ArgoCD's objects that are ours; None when there is no ArgoCD."""
+        return self._argocd.snapshot()
 
     def remove_rows(self, place: Place, kept: Collection[str]) -> tuple[str, ...]:
         """Remove the Applications of rows that are not `kept`; the names of those that are still there."""

@@ -146,7 +146,7 @@ def write(git: FakeGit, change: Change = CHANGE, **status: Any) -> Written:
 def test_no_difference_is_no_commit_and_no_push() -> None:
     git, metrics = FakeGit(), Metrics()
     written = voltran(git, metrics=metrics).write("o", attempt(), planned(), SCOPE)
-    assert written == Written(CHANGE, None, frozenset())
+    assert written == Written(CHANGE, head=git.head)
     assert git.log == []
     assert metrics.registry.get_sample_value("infraforge_commits_total") == 0
 
@@ -292,11 +292,11 @@ def test_drift(
     assert written.drift == (None if paths is None else Drift(paths, [EVE])), why
     assert git.message.partition("\n")[0] == (subject or "")
     if paths is None:
-        assert not one.notes
+        assert not one.carried.notes
         assert "Drift" not in git.message
     else:
         assert f"Drift: {', '.join(paths)}: changed by eeeeeeeeeeee (Eve <eve@x>)" in git.message
-        assert [(entry.commit, entry.restored) for entry in one.notes] == [(EVE.sha, "new-sha")]
+        assert [(entry.commit, entry.restored) for entry in one.carried.notes] == [(EVE.sha, "new-sha")]
 
 
 def test_our_own_later_generation_is_no_drift() -> None:
@@ -305,7 +305,7 @@ def test_our_own_later_generation_is_no_drift() -> None:
     git, one = FakeGit([A]), attempt(**OURS)
     written = voltran(git, FakeGitea(a=later)).write("o", one, planned(), SCOPE)
     assert written.drift is None
-    assert not one.notes
+    assert not one.carried.notes
     assert git.message.startswith("dev: write a\n")
 
 
