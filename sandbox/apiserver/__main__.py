@@ -15,6 +15,8 @@ from sandbox.apiserver.app import create_app
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.errors import ApiError
 from sandbox.apiserver.storage import Storage
+from sandbox.workloads.controllers import Controllers
+from sandbox.workloads.settings import Settings
 
 ADMIN = "kubernetes-admin"
 
@@ -40,10 +42,9 @@ class _Server(uvicorn.Server):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.apiserver",
-        description="A Kubernetes API server for a laptop: CRDs, namespaces, Secrets, ConfigMaps, Events, "
-        "ServiceAccounts and PersistentVolumeClaims over HTTPS. DATA_DIR/kubeconfig opens it.",
-        epilog="Not covered (404): pods and other workloads, controllers, garbage collection by owner, RBAC, webhooks, "
-        "answers in protobuf, the scale subresource.",
+        description="A Kubernetes API server for a laptop: CRDs, namespaces, and the kinds that charts render, over "
+        "HTTPS. DATA_DIR/kubeconfig opens it.",
+        epilog="Not covered (404): pods, nodes, RBAC's effect, webhooks, answers in protobuf, the scale subresource.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=6443, help="port to listen on (%(default)s)")
@@ -52,6 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespaces", default="", help="names, comma-separated, created if absent")
     parser.add_argument("--crds", type=Path, action="append", default=[], help="file or directory of CRDs; repeatable")
     parser.add_argument("--watch-history", type=int, default=2048, help="events kept per resource (%(default)s)")
+    parser.add_argument(
+        "--workloads-ready-after",
+        type=float,
+        metavar="SECONDS",
+        help="play the controllers: replicas are available after so long (without it, nothing runs workloads)",
+    )
+    parser.add_argument(
+        "--missing-images",
+        default=",".join(Settings.missing_images),
+        help="shell patterns, comma-separated, of images that are never pulled (%(default)s)",
+    )
     parser.add_argument("--log-requests", action="store_true", help="one line a request to stderr")
     return parser
 
@@ -81,8 +93,14 @@ def main() -> int:
             except ApiError as error:
                 print(f"{path}: {error}", file=sys.stderr)
                 return 1
+    controllers = None
+    if arguments.workloads_ready_after is not None:
+        patterns = tuple(filter(None, arguments.missing_images.split(",")))
+        controllers = Controllers(cluster, Settings(arguments.workloads_ready_after, missing_images=patterns))
     config = uvicorn.Config(
-        create_app(cluster, {token: ADMIN}, log=arguments.log_requests),
+        create_app(
+            cluster, {token: ADMIN}, log=arguments.log_requests, beside=controllers.run if controllers else None
+        ),
         host=arguments.host,
         port=arguments.port,
         ssl_certfile=certificates.certificate,

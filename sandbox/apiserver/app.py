@@ -1,10 +1,12 @@
 """The HTTP side: who is asking, health, discovery, OpenAPI documents and resources."""
 
+import asyncio
+import contextlib
 import json
+import logging
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -18,6 +20,8 @@ from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.openapi import Documents
 from sandbox.apiserver.rendering import dumps
 from sandbox.apiserver.requests import locate
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 _HEALTH = ("/healthz", "/livez", "/readyz")
@@ -98,6 +102,11 @@ def _refusal(error: errors.ApiError) -> Response:
     return Response(dumps(error.body()), error.code, media_type="application/json")
 
 
+def _report(task: asyncio.Future[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()):
+        log.error("what ran beside the server stopped: a fault of its own", exc_info=fault)
+
+
 async def _failed(_: Request, error: Exception) -> Response:
     """Answer what nobody foresaw as the real server does; Starlette also logs it with its traceback."""
     return _refusal(errors.ApiError(500, "InternalError", f"Internal error occurred: {error}"))
@@ -112,13 +121,25 @@ def _cached(request: Request, body: bytes, media_type: str) -> Response:
     return Response(body, headers=headers | {"Content-Type": media_type})
 
 
-def create_app(cluster: Cluster, users: dict[str, str], *, log: bool = False) -> Starlette:
-    """Return the server as an ASGI application; `app.state.close_watches()` ends the open watches."""
+def create_app(
+    cluster: Cluster, users: dict[str, str], *, log: bool = False, beside: Callable[[], Awaitable[None]] | None = None
+) -> Starlette:
+    """Return the server as an ASGI application; `app.state.close_watches()` ends the open watches.
+
+    `beside` runs for as long as the server does, in its event loop: the controllers of its workloads.
+    """
     server = Server(cluster, users, log=log)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.ensure_future(beside()) if beside else None
+        if task is not None:
+            task.add_done_callback(_report)
         yield
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         cluster.storage.close()
 
     routes = [Route("/{path:path}", server.answer, methods=_METHODS)]

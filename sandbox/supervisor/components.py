@@ -30,6 +30,8 @@ NAMESPACES: Final = ("platform-system", "platform-services", "argocd", "dev", "q
 GITEA_URL: Final = "http://gitea-http.gitea.svc:3000"
 """The address that claims say and Git holds, whatever the port Gitea listens on here."""
 MIRRORED: Final = "ghcr.io"
+WORKLOADS_READY_AFTER: Final = "1"
+"""Seconds until a workload's replicas are said to be available."""
 THREADS: Final = "128"
 """Of each function: more than INFRAFORGE_MAX_WAITING, so that what exceeds it hears 503 and a probe is answered."""
 
@@ -111,9 +113,10 @@ class Blueprint:
         return [*infrastructure, *(self._function(name) for name in FUNCTIONS), *source]
 
     def _apiserver(self) -> Component:
+        content = ("--namespaces", ",".join(NAMESPACES), "--crds", str(self.crds_folder))
         return Component(
             APISERVER,
-            (*self._module(APISERVER), "--namespaces", ",".join(NAMESPACES), "--crds", str(self.crds_folder)),
+            (*self._module(APISERVER), *content, "--workloads-ready-after", WORKLOADS_READY_AFTER),
             f"{self.url(APISERVER)}/readyz",
             kubeconfig=self.kubeconfig,
         )
