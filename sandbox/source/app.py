@@ -68,7 +68,7 @@ async def ping(source: PingSource, sink: Sink) -> None:
 def _watches(source: ApiServerSource, api: httpx.AsyncClient, cluster: Cluster, sink: Sink) -> list[Watch]:
     on_change = _telling(source, cluster, sink)
     return [
-        Watch(api, resource.path(namespace), on_change)
+        Watch(api, resource.path(namespace), on_change, str(resource.selector))
         for resource in source.resources
         for namespace in source.namespaces or (None,)
     ]

@@ -6,7 +6,10 @@
       - name: claims
         namespace: platform-system           # where the source lives, as Kn-Namespace shows it
         namespaces: []                       # that it watches; none = all
-        resources: [{apiVersion: platform.infraforge.io/v1alpha1, kind: ApplicationClaim}]
+        resources:
+          - apiVersion: platform.infraforge.io/v1alpha1
+            kind: ApplicationClaim
+            selector: {matchLabels: {}, matchExpressions: []}    # none = every object of the kind
         ceOverrides: {extensions: {}}
     pingSources:
       - {name: resync, every: 300, data: {message: resync}}
@@ -15,7 +18,7 @@ A resource's `plural` is guessed from its kind as Knative guesses it, unless it 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,12 +35,37 @@ class Overrides(_Model):
     extensions: dict[str, str] = {}
 
 
+class Expression(_Model):
+    """One requirement of a label selector."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.operator in {"Exists", "DoesNotExist"}:
+            return self.key if self.operator == "Exists" else f"!{self.key}"
+        return f"{self.key} {self.operator.lower()} ({','.join(self.values)})"
+
+
+class Selector(_Model):
+    """Which objects of a kind are watched: apimachinery's LabelSelector. One that stops matching is a deletion."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: tuple[Expression, ...] = ()
+
+    def __str__(self) -> str:
+        labels = [f"{key}={value}" for key, value in sorted(self.match_labels.items())]
+        return ",".join([*labels, *map(str, self.match_expressions)])
+
+
 class Resource(_Model):
     """A kind that is watched."""
 
     api_version: str = Field(pattern=r"^([a-z0-9.-]+/)?v[a-z0-9]+$")
     kind: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*$")
     plural: str | None = None
+    selector: Selector = Selector()
 
     def path(self, namespace: str | None) -> str:
         """Where the API server lists it: in one namespace, or in all."""

@@ -37,11 +37,15 @@ class _ListAnew(Exception):
 
 @dataclass
 class Watch:
-    """One resource in one namespace (or in all) of one API server, followed for ever by `run`."""
+    """One resource in one namespace (or in all) of one API server, followed for ever by `run`.
+
+    With a label `selector`, only the objects that it matches are followed.
+    """
 
     client: httpx.AsyncClient
     path: str
     on_change: OnChange
+    selector: str = ""
     is_open: bool = field(default=False, init=False)
     _version: str | None = field(default=None, init=False)
 
@@ -73,7 +77,7 @@ class Watch:
 
     async def _list(self) -> str:
         """The collection's current resourceVersion; one object is enough to learn it."""
-        response = await self.client.get(self.path, params={"limit": "1"})
+        response = await self.client.get(self.path, params={"limit": "1"} | self._selected())
         if not response.is_success:
             raise _ListAnew(f"the list was answered {_complaint(response.status_code, response.content)}")
         version = response.json()["metadata"]["resourceVersion"]
@@ -87,7 +91,7 @@ class Watch:
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "timeoutSeconds": str(seconds),
-        }
+        } | self._selected()
         started, seen = time.monotonic(), False
         async with self.client.stream("GET", self.path, params=query) as response:
             if response.status_code == _TOO_MANY:
@@ -100,6 +104,9 @@ class Watch:
                 await self._take(change)
         if not seen and time.monotonic() - started < SHORTEST_WATCH:
             raise _ListAnew("the watch ended at once")
+
+    def _selected(self) -> dict[str, str]:
+        return {"labelSelector": self.selector} if self.selector else {}
 
     async def _take(self, change: dict[str, Any]) -> None:
         kind, about = change.get("type"), change.get("object") or {}

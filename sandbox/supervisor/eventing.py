@@ -14,6 +14,11 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """The function that each kind's events go to."""
 
+ARGOCD_VERSION: Final = "argoproj.io/v1alpha1"
+ARGOCD_KINDS: Final = ("Application", "ApplicationSet")
+ARGOCD_NAMESPACE: Final = "argocd"
+OURS: Final = {"app.kubernetes.io/part-of": "infraforge"}
+"""The label of everything that ArgoCD is given by the functions, and by it alone."""
 CHANGES: Final = ("add", "update", "delete")
 PING: Final = "dev.knative.sources.ping"
 BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
@@ -35,14 +40,25 @@ def triggers(urls: Mapping[str, str]) -> dict[str, Any]:
 
 
 def sources(resync_interval: int) -> dict[str, Any]:
-    """The source's configuration: every claim in every namespace, and a ping each `resync_interval` seconds."""
+    """The source's configuration: every claim in every namespace, what ArgoCD makes of them, and the pings.
+
+    A ping comes each `resync_interval` seconds.
+    """
+    selector = {"matchLabels": OURS}
     return {
         "apiServerSources": [
             {
                 "name": "claims",
                 "resources": [{"apiVersion": API_VERSION, "kind": kind} for kind in KINDS.values()],
                 "namespaces": [],
-            }
+            },
+            {
+                "name": "argocd",
+                "resources": [
+                    {"apiVersion": ARGOCD_VERSION, "kind": kind, "selector": selector} for kind in ARGOCD_KINDS
+                ],
+                "namespaces": [ARGOCD_NAMESPACE],
+            },
         ],
         "pingSources": [{"name": "resync", "every": resync_interval, "data": {}}],
     }
@@ -53,6 +69,8 @@ def _routes() -> Iterator[tuple[str, str, dict[str, str]]]:
         for change in CHANGES:
             type_ = f"dev.knative.apiserver.resource.{change}"
             yield f"{function}-{change}", function, {"type": type_, "kind": kind}
+        # An Application or a set tells of itself by labels and name, which no trigger can match: each function looks.
+        yield f"{function}-argocd", function, {"apiversion": ARGOCD_VERSION}
         yield f"{function}-resync", function, {"type": PING}
         for type_ in DELIVERIES:
             yield f"{function}-gitea-{type_.rpartition('.')[2]}", function, {"type": type_}

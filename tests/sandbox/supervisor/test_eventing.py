@@ -2,6 +2,7 @@
 
 import pytest
 
+from sandbox.source.config import SourcesConfig
 from sandbox.supervisor.eventing import API_VERSION, KINDS, sources, triggers
 
 URLS = {name: f"http://{name}.test" for name in KINDS}
@@ -50,9 +51,22 @@ def test_trigger_names_are_unique() -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_source_watches_every_kind_everywhere() -> None:
+def test_the_sources_watch_every_kind_of_claim_everywhere_and_what_argocd_is_given() -> None:
+    """What ArgoCD has besides, of other teams, is never told to anybody."""
     configuration = sources(30)
-    (source,) = configuration["apiServerSources"]
-    assert source["namespaces"] == []
-    assert source["resources"] == [{"apiVersion": API_VERSION, "kind": kind} for kind in KINDS.values()]
+    claims, argocd = configuration["apiServerSources"]
+    assert claims["namespaces"] == []
+    assert claims["resources"] == [{"apiVersion": API_VERSION, "kind": kind} for kind in KINDS.values()]
+    assert argocd["namespaces"] == ["argocd"]
+    assert [one["kind"] for one in argocd["resources"]] == ["Application", "ApplicationSet"]
+    parsed = SourcesConfig.model_validate(configuration).api_server_sources[1]
+    assert {str(one.selector) for one in parsed.resources} == {"app.kubernetes.io/part-of=infraforge"}
     assert [ping["every"] for ping in configuration["pingSources"]] == [30]
+
+
+@pytest.mark.parametrize("change", ["add", "update", "delete"])
+@pytest.mark.parametrize("kind", ["Application", "ApplicationSet"])
+def test_what_argocd_does_is_told_to_every_function(kind: str, change: str) -> None:
+    """Which claim it is about, only a function can tell."""
+    event = {"type": f"dev.knative.apiserver.resource.{change}", "kind": kind, "apiversion": "argoproj.io/v1alpha1"}
+    assert receivers(**event) == set(URLS.values())
