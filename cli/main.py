@@ -5,10 +5,11 @@ from typing import Final
 
 import typer
 
-from cli import adopt, apply, confirm, crds, demo, events, logs, release, rollback, sandbox
+from cli import adopt, apply, confirm, crds, demo, events, logs, release, restore, rollback, sandbox
 from cli.exits import EXPLAINED, INTERRUPTED, Failure
 from cli.history import command as history
 from cli.output import complain
+from cli.plan import command as plan_command
 
 _HELP: Final = """A small YAML claim becomes a deployed application, through Git.
 
@@ -38,11 +39,13 @@ app.command("up", epilog=EXPLAINED)(sandbox.up)
 app.command("down", epilog=EXPLAINED)(sandbox.down)
 app.command("status", epilog=EXPLAINED)(sandbox.status)
 app.command("apply", epilog=EXPLAINED)(apply.apply)
+app.command("plan", cls=plan_command.Command, epilog=plan_command.EXPLAINED)(plan_command.plan)
 app.command("adopt", epilog=EXPLAINED)(adopt.adopt)
 app.command("confirm", epilog=EXPLAINED)(confirm.confirm)
 app.command("release", epilog=EXPLAINED)(release.release)
 app.command("history", epilog=EXPLAINED)(history.history)
 app.command("rollback", epilog=EXPLAINED)(rollback.rollback)
+app.command("restore", epilog=EXPLAINED)(restore.restore)
 app.command("demo", epilog=EXPLAINED)(demo.demo)
 app.command("crds", epilog=EXPLAINED)(crds.crds)
 app.command("logs", epilog=EXPLAINED)(logs.logs)

@@ -1,0 +1,119 @@
+"""From what a handler did on the stage to what a person wants to know of it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from cli.plan import differences
+from cli.plan.rehearsal import Played
+from cli.plan.report import Change, ClaimPlan, Confirmation, Fault, FileChange, ImageChange, Pruned
+from cli.plan.stand_ins import UNRESOLVED, Edit
+from cli.plan.tree import Tree
+from cli.plan.wishes import Wish
+from shared.claims import CONFIRM_REMOVAL
+from shared.environment_claims import CONFIRMATION
+from shared.voltran import KEEP
+
+ROWS: Final[Mapping[str, str]] = {"ApplicationClaim": "applications", "PlatformClaim": "services"}
+FOLDERS: Final[Mapping[str, str]] = {"ApplicationClaim": "applications", "PlatformClaim": "platform"}
+_VALUES: Final = "/values.yaml"
+_DIGEST: Final = "Digest"
+
+
+def describe(wish: Wish, played: Played | None) -> ClaimPlan:
+    """The plan of one claim, but for what is rendered. `played` is None for one that no handler could take."""
+    news = "created" if wish.live is None else "changed" if wish.is_news else "unchanged"
+    plan = ClaimPlan(wish.kind.name, wish.namespace, wish.name, wish.manifest.origin, news)  # type: ignore[arg-type]  # one of the three
+    plan.errors += wish.faults
+    plan.notes += wish.notes
+    if played is None:
+        return plan
+    spec: Mapping[str, Any] = wish.manifest.document["spec"]
+    plan.place = "/".join(str(spec[key]) for key in ("clusterType", "environment") if key in spec)
+    if played.stopped is not None:
+        plan.errors.append(Fault("", str(played.stopped), played.stopped.reason))
+    rows = list(getattr(played.status, ROWS.get(plan.kind, ""), ()))
+    plan.errors += _held_rows(plan.kind, spec, rows)
+    if played.edit is not None:
+        kept = _kept(plan, played.edit, rows)
+        plan.files += files(played.edit.before, played.edit.after, kept)
+        plan.prunes += _prunes(played.edit, kept)
+        plan.images += _images(played.edit)
+    if played.status.confirmation:
+        asked = next((one.message for one in played.status.conditions if one.reason == CONFIRMATION), "")
+        plan.confirmation = Confirmation(asked, f"{CONFIRM_REMOVAL}={played.status.confirmation}")
+    plan.notes += _digests(spec, plan)
+    return plan
+
+
+def files(before: Tree, after: Tree, kept: Mapping[str, str]) -> Iterator[FileChange]:
+    """Every file that differs, and those below the folders that are `kept` until their removal is confirmed."""
+    for path in sorted(before.files.keys() | after.files.keys()):
+        old, new = before.read(path), after.read(path)
+        held = any(path.startswith(f"{folder}/") for folder in kept.values())
+        if held:
+            new = None
+        if old == new:
+            continue
+        diff, hidden = differences.shown(old, new, path)
+        yield FileChange(path, _change(old, new), diff, hidden, held)
+
+
+def _change(old: object | None, new: object | None) -> Change:
+    return "added" if old is None else "removed" if new is None else "changed"
+
+
+def _held_rows(kind: str, spec: Mapping[str, Any], rows: list[Any]) -> Iterator[Fault]:
+    """The rows that would not be written, by their places in the claim."""
+    places = {row["name"]: index for index, row in enumerate(spec.get(ROWS.get(kind, "")) or ())}
+    for row in rows:
+        if row.state == "Held" and row.reason != CONFIRMATION:
+            where = f"spec.{ROWS[kind]}[{places[row.name]}]"
+            message = str(row.message or "")
+            yield Fault("" if where in message else where, message, row.reason)
+
+
+def _kept(plan: ClaimPlan, edit: Edit, rows: list[Any]) -> dict[str, str]:
+    """Name → folder of what stays until its removal is confirmed."""
+    folder = f"environments/{plan.place}/{FOLDERS.get(plan.kind, '')}"
+    held = (row.name for row in rows if row.state == "Held" and row.reason == CONFIRMATION)
+    return {name: f"{folder}/{name}" for name in held if edit.before.names(f"{folder}/{name}")}
+
+
+def _prunes(edit: Edit, kept: Mapping[str, str]) -> Iterator[Pruned]:
+    for name, path in sorted(kept.items()):
+        yield Pruned(name, path, held=True)
+    for strange, paths in ((False, edit.change.removed), (True, edit.change.strays)):
+        for path in sorted(paths):
+            is_there = edit.before.read(path) is not None or edit.before.names(path)
+            if is_there and not path.endswith(f"/{KEEP}"):
+                yield Pruned(path.rpartition("/")[2], path, strange=strange)
+
+
+def _images(edit: Edit) -> Iterator[ImageChange]:
+    """Of every values file that says an image, as far as it is another one."""
+    for path in sorted(edit.before.files.keys() | edit.after.files.keys()):
+        if not path.endswith(_VALUES):
+            continue
+        old, new = edit.before.read(path), edit.after.read(path)
+        if old == new:
+            continue
+        before, after = (_image(differences.values(content)) for content in (old, new))
+        if before != after:
+            yield ImageChange(path.split("/")[-2], before, after)
+
+
+def _image(values: Mapping[str, Any]) -> str | None:
+    image = values.get("image")
+    if not isinstance(image, Mapping) or not isinstance(image.get("repository"), str):
+        return None
+    digest = image.get("digest")
+    pinned = f"@{digest}" if isinstance(digest, str) else ""
+    return f"{image['repository']}:{image.get('tag')}{pinned}".replace(UNRESOLVED, differences.ASKED_LATER)
+
+
+def _digests(spec: Mapping[str, Any], plan: ClaimPlan) -> Iterator[str]:
+    if spec.get("imagePolicy") != _DIGEST:
+        return
+    asked = [one.application for one in plan.images if one.after and one.after.endswith(differences.ASKED_LATER)]
+    if asked:
+        yield f"imagePolicy is Digest: the registry is asked for the digest of {', '.join(asked)} when it is applied"

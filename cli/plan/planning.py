@@ -1,0 +1,58 @@
+"""From files with claims to the whole plan."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cli.cluster import Cluster
+from cli.exits import Failure
+from cli.manifests import examine
+from cli.plan.outcome import describe
+from cli.plan.report import Against, ClaimPlan, Fault, Report
+from cli.plan.surroundings import Folders, Gitea, Surroundings
+from cli.plan.wishes import Wish, wishes
+
+DEFAULT_NAMESPACE = "default"
+
+
+def plan(
+    paths: Sequence[str],
+    cluster: Cluster | None,
+    gitea: Callable[[str | None], Gitea],
+    folders: Folders,
+    namespace: str | None,
+) -> Report:
+    """The plan of every claim in `paths`; raises `Failure` where nothing can be planned at all."""
+    report = Report()
+    manifests = list(examine(paths, lambda failure: report.errors.append(_unreadable(failure))))
+    place = namespace or (cluster.namespace if cluster is not None else DEFAULT_NAMESPACE)
+    found, faults, notes = wishes(manifests, cluster, place)
+    report.errors += faults
+    report.notes += notes
+    if not found:
+        if not report.errors:
+            raise Failure("there is no claim to plan in it")
+        return report
+    with Surroundings.of(cluster, gitea, folders, _planned_address(found)) as around:
+        report.claims = [_claim(wish, number, around) for number, wish in enumerate(found)]
+        host = str(cluster.http.base_url).rstrip("/") if cluster is not None else None
+        report.against = Against(host, around.checkout.commit)
+        report.notes += dict.fromkeys([*around.notes, *around.rehearsal.stage.refused])
+    return report
+
+
+def _claim(wish: Wish, number: int, around: Surroundings) -> ClaimPlan:
+    played = around.rehearsal.play(wish.kind, wish.document(number)) if wish.playable else None
+    return describe(wish, played)
+
+
+def _planned_address(found: Sequence[Wish]) -> str | None:
+    """The Gitea that a BootstrapClaim of the plan names."""
+    for wish in found:
+        spec: Any = wish.claim.spec if wish.claim is not None else None
+        if wish.kind.name == "BootstrapClaim" and spec is not None:
+            return str(spec.gitea.url).rstrip("/")
+    return None
+
+
+def _unreadable(failure: Failure) -> Fault:
+    return Fault("", str(failure), "Unreadable")

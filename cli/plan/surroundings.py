@@ -1,0 +1,163 @@
+"""What a plan is held against: a cluster or none, the platform's Git, and what follows from both."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cli.clone import Clone
+from cli.cluster import Cluster, Refused
+from cli.exits import FAILED, Failure
+from cli.plan import clone_facts
+from cli.plan.charts import Charts
+from cli.plan.rehearsal import Rehearsal, Settings
+from cli.plan.stage import Query, Stage
+from cli.plan.stand_ins import Shelf
+from cli.plan.tree import Checkout
+from cli.voltran import REPOSITORY
+from shared.claims import BootstrapClaim
+from shared.errors import InvalidClaim
+from shared.kinds import BOOTSTRAP
+from shared.kube.client import Document
+
+DEFAULT_ORGANIZATION: Final = "platform"
+
+
+@dataclass(frozen=True)
+class Gitea:
+    """Where a process reaches Gitea, and the token that reads the repositories there."""
+
+    url: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Clones that a person has: of voltran, and of the repositories with charts."""
+
+    voltran: Path | None = None
+    charts: Path | None = None
+    platform_charts: Path | None = None
+
+
+@dataclass
+class Surroundings:
+    """All that a plan looks at. `notes` say what could not be looked at."""
+
+    rehearsal: Rehearsal
+    charts: Charts
+    checkout: Checkout
+    organization: str
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    @contextmanager
+    def of(
+        cls, cluster: Cluster | None, gitea: Callable[[str | None], Gitea], folders: Folders, planned: str | None
+    ) -> "Iterator[Surroundings]":
+        """Of a cluster, or of clones alone when it is None, while the block runs.
+
+        `gitea` says where a Gitea is that claims call by an address, and is asked only where no clone was given.
+        `planned` is the address in the plan's own BootstrapClaim.
+        """
+        with ExitStack() as stack:
+            notes: list[str] = []
+            claims = list(_bootstraps(cluster, notes)) if cluster is not None else []
+            named = claims[0].spec.gitea.url.rstrip("/") if claims else planned
+            clones = _Clones(stack, lambda: gitea(named), folders)
+            organization = claims[0].spec.gitea.organization if claims else DEFAULT_ORGANIZATION
+            is_there = any(claim.status.phase for claim in claims)
+            checkout = _checkout(clones.get(organization, REPOSITORY), notes, needed=is_there)
+            charts = Charts(clones.get)
+            stage = Stage(_reader(cluster)) if cluster is not None else Stage()
+            system = claims[0].metadata.namespace if claims else clone_facts.SYSTEM_NAMESPACE
+            settings = Settings(clone_facts.layout(checkout.tree, named), system)
+            if not claims and (cluster is None or notes):
+                found = clone_facts.roots(checkout.tree)
+                organization = found.organization if found else organization
+                for document in clone_facts.bootstraps(checkout.tree, charts.revisions):
+                    stage.put(BOOTSTRAP.resource, document)
+            others = {organization: checkout}
+
+            def at(name: str) -> Checkout:
+                if name not in others:
+                    others[name] = _checkout(clones.get(name, REPOSITORY), notes, needed=False)
+                return others[name]
+
+            yield cls(Rehearsal(stage, Shelf(at), settings, charts), charts, checkout, organization, notes)
+
+
+@dataclass
+class _Clones:
+    """Clones of an organization's repositories, each made once and only when somebody wants it."""
+
+    stack: ExitStack
+    gitea: Callable[[], Gitea]
+    folders: Folders
+    made: dict[tuple[str, str], Clone | None] = field(default_factory=dict)
+
+    def get(self, organization: str, repository: str) -> Clone | None:
+        """The clone; None when there is nothing to clone, or only clones were given and not this one."""
+        given = {
+            REPOSITORY: self.folders.voltran,
+            "charts": self.folders.charts,
+            "platform-charts": self.folders.platform_charts,
+        }
+        folder = given.get(repository)
+        key = (organization, repository)
+        if key not in self.made:
+            self.made[key] = _opened(folder) if folder is not None else self._cloned(organization, repository)
+        return self.made[key]
+
+    def _cloned(self, organization: str, repository: str) -> Clone | None:
+        if self.folders.voltran is not None:
+            return None
+        gitea = self.gitea()
+        return self.stack.enter_context(Clone.of(f"{gitea.url}/{organization}/{repository}.git", gitea.token))
+
+
+def _opened(folder: Path) -> Clone:
+    clone = Clone(str(folder), "")
+    if clone.run("rev-parse", "--git-dir") is None:
+        raise Failure(f"{folder} is no Git clone that can be read: see what `git -C {folder} status` says", FAILED)
+    return clone
+
+
+def _checkout(clone: Clone | None, notes: list[str], *, needed: bool) -> Checkout:
+    if clone is None:
+        if needed:
+            raise Failure(f"{REPOSITORY} cannot be cloned: see whether Gitea runs, and whether the token may read it")
+        notes.append(f"{REPOSITORY} is not there yet: everything in it would be new")
+        return Checkout()
+    return Checkout.of(clone)
+
+
+def _bootstraps(cluster: Cluster, notes: list[str]) -> Iterator[BootstrapClaim]:
+    """The BootstrapClaims that can be read, those of the usual namespace first."""
+    try:
+        documents: Sequence[Document] = list(cluster.every(BOOTSTRAP.resource.api_version, BOOTSTRAP.name))
+    except KeyError as error:
+        raise Failure("the cluster does not know BootstrapClaims: InfraForge's CRDs are not installed there") from error
+    except Refused as refusal:
+        notes.append(f"the platform's BootstrapClaim cannot be read: {refusal}")
+        return
+    usual = clone_facts.SYSTEM_NAMESPACE
+    for document in sorted(documents, key=lambda one: one["metadata"].get("namespace") != usual):
+        try:
+            yield BOOTSTRAP.parse(document)
+        except InvalidClaim:
+            continue  # its own status says so
+
+
+def _reader(cluster: Cluster) -> Callable[[str, Query], tuple[int, bytes]]:
+    def read(path: str, query: Query) -> tuple[int, bytes]:
+        import httpx  # noqa: PLC0415 - as in cli.cluster
+
+        try:
+            response = cluster.http.get(path, params=list(query))
+        except httpx.HTTPError as error:
+            raise Failure(f"the cluster at {cluster.http.base_url} does not answer: {error}") from error
+        return response.status_code, response.content
+
+    return read
