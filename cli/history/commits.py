@@ -54,15 +54,23 @@ def entry_of(clone: Clone, commit: str) -> Entry | None:
     return None
 
 
-def of_all_claims(clone: Clone, revision: str = MAIN) -> dict[str, list[str]]:
-    """Every claim (`KIND/NAMESPACE/NAME`) that commits up to `revision` name → those commits, the newest first."""
-    form = "--format=%H%x00%(trailers:key=Claim,valueonly=true,separator=%x2C)"
-    found: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class Trailers:
+    """What a commit's trailers say at a glance; anybody can write them, and `entry_of` reads what they stand for."""
+
+    sha: str
+    claim: str
+    uid: str
+
+
+def of_all_claims(clone: Clone, revision: str = MAIN) -> Iterator[Trailers]:
+    """The commits up to `revision` that name a claim, the newest first."""
+    one = "%(trailers:key={},valueonly=true,separator=%x2C)"
+    form = f"--format=%H%x00{one.format('Claim')}%x00{one.format('Claim-UID')}"
     for line in _printed(clone, "--topo-order", form, revision).splitlines():
-        sha, _, claim = line.partition("\0")
+        sha, claim, uid = line.split("\0")
         if claim:
-            found.setdefault(claim, []).append(sha)
-    return found
+            yield Trailers(sha, claim, uid)
 
 
 def _log(clone: Clone, *arguments: str) -> Iterator[list[str]]:
