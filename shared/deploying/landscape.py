@@ -32,6 +32,10 @@ class Place:
     prefix: str
     foreign: str | None
     """The prefix of Applications that are another part's, although they begin with `prefix`."""
+    aside: frozenset[str] = frozenset()
+    """Rows of the set that another claim stands for."""
+    single: str | None = None
+    """What follows `prefix` in the name of the one Application that all rows share."""
 
     @classmethod
     def of(cls, environment: Environment, role: Role) -> "Place":
@@ -45,8 +49,12 @@ class Place:
             else cls(environment, name, root, platform, None)
         )
 
+    def application(self, row: str) -> str:
+        """The name of the Application that deploys a row."""
+        return self.prefix + (self.single or row)
+
     def row(self, application: Document, *, orphans: bool) -> str | None:
-        """The row that an Application of this set stands for; None for one that is not ours.
+        """The row, or `single`, that an Application of this set stands for; None for one that is not ours.
 
         `orphans`: also one that no set owns any more.
         """
@@ -56,7 +64,8 @@ class Place:
             return None
         owners = [one.get("name") for one in metadata.get("ownerReferences") or [] if one.get("kind") == SET_OWNER]
         is_ours = self.set_name in owners or (orphans and not owners)
-        return name.removeprefix(self.prefix) if is_ours else None
+        row = name.removeprefix(self.prefix)
+        return row if is_ours and row not in self.aside and self.single in {None, row} else None
 
 
 class Landscape:

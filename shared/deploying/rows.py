@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from shared.claims.status import ApplicationRow, ClaimStatus, ServiceRow
+from shared.claims.status import ApplicationRow, ClaimStatus, NamespaceRow, ServiceRow
 from shared.conditions import condition, replace
 from shared.deploying.deployer import Outcome
 from shared.deploying.landscape import Place
 from shared.deploying.tracking import Target
 
 StatusT = TypeVar("StatusT", bound=ClaimStatus)
-Row = ApplicationRow | ServiceRow
+Row = ApplicationRow | NamespaceRow | ServiceRow
 
 
 def targets(place: Place, sources: Mapping[str, Mapping[str, str]], rows: Iterable[Row]) -> list[Target]:
     """One for each row that the claim still names; `sources` are by row."""
     return [
-        Target(row.name, place.prefix + row.name, sources[row.name], row.commit, row.deployed)
+        Target(row.name, place.application(row.name), sources[row.name], row.commit, row.deployed)
         for row in rows
         if row.name in sources
     ]

@@ -18,6 +18,7 @@ from shared.wording import listed
 PENDING: Final = "Pending"
 """ArgoCD has yet to look at the row's commit."""
 RUNNING: Final = "Deployed"
+SYNC_FAILED: Final = "SyncFailed"
 SET_FAILED: Final = "ApplicationSetError"
 ROOT_FAILED: Final = "RootApplicationError"
 NOT_IN_GIT: Final = "NotInGit"
@@ -119,12 +120,11 @@ def _state(target: Target, application: Document) -> Deployed:
     operation, health = _part(status, "operationState"), _part(status, "health")
     said = _text(operation.get("message"))
     if operation.get("phase") in {"Running", "Terminating"}:
-        failing = "Retrying" in said or "failed" in said
-        return _no(target, "SyncFailed" if failing else "Syncing", said or "ArgoCD is applying it")
+        return _running(target, said)
     if _part(status, "sync").get("status") != "Synced":
         failed = _condition(application, ("SyncError", "UnknownError"))
         if failed or operation.get("phase") in _FAILED:
-            return _no(target, "SyncFailed", said if operation.get("phase") in _FAILED or not failed else failed[1])
+            return _no(target, SYNC_FAILED, said if operation.get("phase") in _FAILED or not failed else failed[1])
         return _no(target, "OutOfSync", "what runs differs from what is in Git")
     state = _text(health.get("status"))
     if state not in _WELL:
@@ -132,6 +132,15 @@ def _state(target: Target, application: Document) -> Deployed:
             target, state or "Progressing", _text(health.get("message")) or f"its health is {state or 'not known'}"
         )
     return Deployed(status="True", reason=RUNNING, message="", commit=target.commit)
+
+
+def _running(target: Target, said: str) -> Deployed:
+    """An operation that tries again says why only in every other message: the cause stays until there is another."""
+    before = target.before
+    if "Retrying" not in said and "failed" not in said:
+        return _no(target, "Syncing", said or "ArgoCD is applying it")
+    is_known = before is not None and (before.reason, before.commit) == (SYNC_FAILED, target.commit)
+    return before if said.startswith("Retrying") and is_known and before else _no(target, SYNC_FAILED, said)
 
 
 def _no(target: Target, reason: str, message: str) -> Deployed:

@@ -1,0 +1,74 @@
+"""What is refreshed, and how often."""
+
+from typing import Any
+
+from shared.deploying import Outcome, Place, Target
+from shared.deploying.argocd import REFRESH, REFRESH_SET
+from shared.deploying.deployer import QUICK, SPACING, Deployer
+from tests.shared.deploying.documents import ENVIRONMENT, NEW, OLD, SOURCE, application, application_set, root
+from tests.shared.deploying.world import World
+
+PLACE = Place.of(ENVIRONMENT, "apps")
+TARGET = Target("web", "dev-web", SOURCE, NEW)
+
+
+class Looks:
+    """A deployer in a world of its own, whose clock is turned by hand."""
+
+    def __init__(self, *objects: Any) -> None:
+        self.world = World(*objects)
+        self.now = 0.0
+        self.deployer = Deployer(
+            self.world.argocd, lambda _, revision, commit: revision == commit, clock=lambda: self.now
+        )
+
+    def look(self, target: Target = TARGET) -> Outcome:
+        return self.deployer.look(PLACE, [target])
+
+
+def test_what_runs_is_left_alone() -> None:
+    looks = Looks(application(), application_set(), root())
+    assert looks.look().condition[1:3] == ("True", "Deployed")
+    assert looks.world.log == []
+
+
+def test_an_application_at_an_older_revision_is_refreshed() -> None:
+    looks = Looks(application(revision=OLD), application_set(), root())
+    looks.look()
+    assert looks.world.log == ["refresh dev-web"]
+
+
+def test_a_new_folder_refreshes_the_set() -> None:
+    looks = Looks(application_set(), root())
+    looks.look()
+    assert looks.world.log == ["refresh dev-apps"]
+
+
+def test_a_new_set_refreshes_the_root() -> None:
+    looks = Looks(root())
+    looks.look()
+    assert looks.world.log == ["refresh nonprod-apps"]
+
+
+def test_a_refresh_that_is_asked_for_is_not_asked_for_again() -> None:
+    old = application(revision=OLD)
+    old["metadata"]["annotations"] = {REFRESH: "normal"}
+    set_ = application_set("dev-apps")
+    set_["metadata"]["annotations"] = {REFRESH_SET: "true"}
+    for looks in (Looks(old, application_set()), Looks(set_, root())):
+        looks.look()
+        assert looks.world.log == []
+
+
+def test_a_lost_refresh_is_asked_for_again_a_few_times() -> None:
+    """One in the same instant as the creation of a set can be lost; one that does not help is not repeated for ever."""
+    looks = Looks(application_set(), root())
+    for _ in range(10):
+        looks.look()
+    assert looks.world.log == ["refresh dev-apps"] * QUICK
+    looks.now = SPACING
+    looks.look()
+    looks.look()
+    assert len(looks.world.log) == QUICK + 1
+    looks.look(Target("web", "dev-web", SOURCE, OLD))
+    assert len(looks.world.log) == QUICK + 2, "another commit is another matter"

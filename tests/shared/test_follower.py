@@ -1,0 +1,256 @@
+"""What ArgoCD's events cost, and what they change."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.attempt import Attempt
+from shared.claims import ApplicationClaim, ApplicationRow, Commit, Deployed
+from shared.claims.status import ClaimStatus
+from shared.conditions import condition, find, replace
+from shared.deploying import Snapshot, View
+from shared.errors import KubeConflict, NotBootstrapped
+from shared.events import ClaimRef, DeploymentRef, Event, Version
+from shared.follower import Follower
+from shared.kinds import APPLICATION
+from shared.kube.client import Document, Resource
+from shared.memory import Memory, Settled
+from shared.reconciler import Inputs, Reconciler
+from shared.telemetry import Metrics
+from shared.web import Reply
+from tests.fakes import FakeKube
+
+REF = ClaimRef("ApplicationClaim", "dev", "dev-apps")
+SHA = "b" * 40
+SPEC: dict[str, Any] = {"clusterType": "nonprod", "environment": "dev", "applications": []}
+OF_DEV = DeploymentRef("Application", "dev-web", "nonprod", "dev")
+
+
+class Handler:
+    """Says of every claim what it is told to say; `reconciled` are those that went the whole way."""
+
+    def __init__(self) -> None:
+        self.says = Deployed(status="False", reason="Progressing", message="it starts", commit=SHA)
+        self.error: Exception | None = None
+        self.reconciled: list[ClaimRef] = []
+        self.there = True
+
+    def converge(self, attempt: Attempt[ApplicationClaim]) -> None:
+        self.reconciled.append(attempt.ref)
+        attempt.report.ready("Committed", "all is in Git")
+
+    def survey(self, event: Event) -> Inputs | None:
+        return lambda _: None
+
+    def announce(self, attempt: Attempt[ApplicationClaim]) -> Reply | None:
+        return None
+
+    def is_concerned(self, ref: DeploymentRef) -> bool:
+        return ref.cluster_type == "nonprod"
+
+    def snapshot(self) -> Snapshot | None:
+        return Snapshot({}, {}) if self.there else None
+
+    def deployed(self, claim: ApplicationClaim, now: str, at: View | None = None) -> ClaimStatus | None:
+        if self.error:
+            raise self.error
+        status = claim.status
+        if status.commit is None:
+            return None
+        rows = [row.model_copy(update={"deployed": self.says}) for row in status.applications]
+        said = condition("Deployed", self.says.status, self.says.reason, self.says.message)
+        conditions = replace(status.conditions, said, status.observedGeneration, now)
+        return status.model_copy(update={"applications": rows, "conditions": conditions})
+
+
+class Conflicts(FakeKube):
+    """Whose claim is changed by somebody at each of the first writes of its status."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.left = number
+
+    def patch_status(self, resource: Resource, document: Document, status: Any) -> Document:
+        if self.left:
+            self.left -= 1
+            raise KubeConflict("the object has been modified")
+        return super().patch_status(resource, document, status)
+
+
+class World:
+    def __init__(self, kube: FakeKube | None = None) -> None:
+        self.kube = kube or FakeKube()
+        self.handler, self.memory, self.now = Handler(), Memory(), 0.0
+        metrics = Metrics()
+        reconciler = Reconciler(
+            APPLICATION, self.kube, self.handler, memory=self.memory, metrics=metrics, pause=lambda _: None
+        )
+        self.follower = Follower(
+            APPLICATION,
+            self.kube,
+            self.handler,
+            reconciler,
+            memory=self.memory,
+            metrics=metrics,
+            clock=self._tick,
+        )
+        self.claim(REF)
+
+    def _tick(self) -> float:
+        self.now += 1
+        return self.now
+
+    def claim(self, ref: ClaimRef, environment: str = "dev", **metadata: Any) -> None:
+        document = {
+            "apiVersion": "platform.infraforge.io/v1alpha1",
+            "kind": ref.kind,
+            "metadata": {"namespace": ref.namespace, "name": ref.name, **metadata},
+            "spec": SPEC | {"environment": environment},
+        }
+        live = self.kube.put(APPLICATION.resource, document)
+        row = ApplicationRow(name="web", state="Committed", reason="Committed", commit=SHA)
+        status = ClaimStatus(observedGeneration=1, commit=Commit(sha=SHA), checksum="sum")
+        live["status"] = status.model_dump(mode="json", exclude_none=True) | {
+            "applications": [row.model_dump(mode="json", exclude_none=True)]
+        }
+
+    @property
+    def status(self) -> Any:
+        return APPLICATION.recorded_status(self.live)
+
+    @property
+    def live(self) -> Document:
+        document = self.kube.get(APPLICATION.resource, REF.namespace, REF.name)
+        assert document is not None
+        return document
+
+    def send(self, ref: DeploymentRef = OF_DEV) -> None:
+        self.follower.react(Event("e", "dev.knative.apiserver.resource.update", deployment=ref))
+
+
+def test_a_change_reaches_the_claim() -> None:
+    world = World()
+    world.send()
+    assert world.status.applications[0].deployed == world.handler.says
+    deployed = find(world.status.conditions, "Deployed")
+    assert deployed is not None
+    assert (deployed.status, deployed.reason, deployed.message) == ("False", "Progressing", "it starts")
+    assert [(one["type"], one["reason"]) for one in world.kube.events] == [("Normal", "Progressing")]
+    assert world.handler.reconciled == []
+
+
+def test_a_thousand_events_that_change_nothing() -> None:
+    """They cost no write; who would ask Git or annotate is not even called."""
+    world = World()
+    world.send()
+    writes, told, version = len(world.kube.status_writes), len(world.kube.events), world.live["metadata"]
+    for _ in range(1000):
+        world.send()
+    assert (len(world.kube.status_writes), len(world.kube.events)) == (writes, told)
+    assert world.live["metadata"] == version
+    assert world.handler.reconciled == []
+
+
+def test_our_own_write_is_no_news() -> None:
+    """The echo of it is answered from memory, and what is settled stays so."""
+    world = World()
+    uid, before = world.live["metadata"]["uid"], world.live["metadata"]["resourceVersion"]
+    world.memory.remember(REF, Version(uid, before), Settled("inputs", ("root",)), epoch=0)
+    world.send()
+    after = Version(uid, world.live["metadata"]["resourceVersion"])
+    assert world.live["metadata"]["resourceVersion"] != before
+    assert world.memory.is_finished(REF, after)
+    assert world.memory.is_settled(REF, after, "inputs")
+
+
+def test_a_write_of_ours_settles_nothing_that_was_not() -> None:
+    world = World()
+    world.send()
+    live = world.live["metadata"]
+    assert not world.memory.is_finished(REF, Version(live["uid"], live["resourceVersion"]))
+
+
+NOT_OURS: dict[str, DeploymentRef] = {
+    "another environment": DeploymentRef("Application", "test-web", "nonprod", "test"),
+    "another cluster type": DeploymentRef("Application", "dev-web", "prod", "dev"),
+}
+
+
+@pytest.mark.parametrize("ref", NOT_OURS.values(), ids=NOT_OURS)
+def test_what_concerns_others(ref: DeploymentRef) -> None:
+    world = World()
+    world.send(ref)
+    assert world.kube.status_writes == []
+
+
+def test_a_root_application_concerns_all_environments_of_its_type() -> None:
+    world = World()
+    other = ClaimRef("ApplicationClaim", "test", "test-apps")
+    world.claim(other, "test")
+    world.send(DeploymentRef("Application", "nonprod-apps", "nonprod", None))
+    assert len(world.kube.status_writes) == 2
+
+
+def test_a_conflict_starts_over() -> None:
+    world = World(Conflicts(2))
+    world.send()
+    assert world.status.applications[0].deployed == world.handler.says
+
+
+def test_conflict_after_conflict_is_the_brokers() -> None:
+    with pytest.raises(KubeConflict):
+        World(Conflicts(100)).send()
+
+
+def test_a_claim_in_deletion_goes_on_its_way_out() -> None:
+    """It waits for ArgoCD to let go of its Applications."""
+    world = World()
+    world.claim(REF, finalizers=["platform.infraforge.io/cleanup"])
+    world.kube.remove(APPLICATION.resource, REF.namespace, REF.name)
+    world.send()
+    assert world.handler.reconciled == [REF]
+
+
+def _never_in_git(world: World) -> None:
+    del world.kube.objects[(APPLICATION.resource.plural, REF.namespace, REF.name)]["status"]
+
+
+def _invalid(world: World) -> None:
+    live = world.kube.objects[(APPLICATION.resource.plural, REF.namespace, REF.name)]
+    live["spec"]["applications"] = "nonsense"
+
+
+def _not_bootstrapped(world: World) -> None:
+    world.handler.error = NotBootstrapped("the platform is gone")
+
+
+SILENT: dict[str, Callable[[World], None]] = {
+    "it never was in Git": _never_in_git,
+    "it cannot be read": _invalid,
+    "its environment is not there": _not_bootstrapped,
+}
+
+
+@pytest.mark.parametrize("spoil", SILENT.values(), ids=SILENT)
+def test_what_the_claims_own_way_tells(spoil: Callable[[World], None]) -> None:
+    world = World()
+    spoil(world)
+    world.send()
+    world.follower.resync(Event("e", "dev.knative.sources.ping"))
+    assert world.kube.status_writes == []
+
+
+def test_resync_finds_what_no_event_told_of_once() -> None:
+    world = World()
+    world.follower.resync(Event("e", "dev.knative.sources.ping"))
+    assert world.status.applications[0].deployed == world.handler.says
+    world.follower.resync(Event("f", "dev.knative.sources.ping"))
+    assert len(world.kube.status_writes) == 1
+
+
+def test_resync_without_an_argocd() -> None:
+    world = World()
+    world.handler.there = False
+    world.follower.resync(Event("e", "dev.knative.sources.ping"))
+    assert world.kube.status_writes == []
