@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared import leaks
-from shared.claims.status import ApplicationRow, ServiceRow
+from shared.claims.status import ApplicationRow, NamespaceRow, ServiceRow
 from shared.history import checksum
 from shared.wording import listed
 
-Row = ApplicationRow | ServiceRow
+Row = ApplicationRow | NamespaceRow | ServiceRow
 
 CREDENTIAL: Final = "CredentialInValues"
 MAX_NAMED: Final = 5
@@ -46,17 +46,18 @@ class Draft:
         self.folders.pop(name, None)
 
     def hold_leaks(
-        self, rows: str, values: Sequence[tuple[str, Mapping[str, Any]]], recorded: Mapping[str, Row]
+        self, rows: str, texts: Sequence[tuple[str, Mapping[str, Any]]], recorded: Mapping[str, Row]
     ) -> None:
-        """Hold back rows with a credential in their values. What is in Git already was looked at when it got there.
+        """Hold back rows with a credential in them. What is in Git already was looked at when it got there.
 
-        `values` are name and Helm values of each item of the spec's list `rows`, `recorded` the rows of the status.
+        `texts` are name and free content, by field, of each item of the spec's list `rows`; `recorded` are the rows of
+        the status.
         """
-        for index, (name, content) in enumerate(values):
+        for index, (name, content) in enumerate(texts):
             before, files = recorded.get(name), self.folders.get(name)
             if before is not None and before.state == "Committed" and files and before.checksum == checksum(files):
                 continue
-            found = [f"{rows}[{index}].values.{path}" for path in leaks.find(content)]
+            found = [f"{rows}[{index}].{path}" for path in leaks.find(content)]
             if found:
                 self.unfit += found
                 self.hold_back(

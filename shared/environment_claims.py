@@ -10,7 +10,7 @@ Each has one folder in which every sub-folder is a row of the claim, and one App
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from shared import leaks
@@ -46,6 +46,15 @@ _KEPT: Final = Hold(CONFIRMATION, "it is no longer in the claim, and goes when t
 
 
 DraftT = TypeVar("DraftT", bound=Draft)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of the rows in Git that the claim does not name: `strays` were never its own."""
+
+    removed: Sequence[str]
+    strays: Sequence[str]
+    kept: Sequence[str]
 
 
 @dataclass
@@ -96,6 +105,36 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     def draft(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> DraftT:
         """The claim's files. Called when the head of Git is known and the claim was read."""
 
+    def place(self, environment: Environment) -> Place:
+        """What of ArgoCD's the rows become."""
+        return replace(Place.of(environment, self.role), aside=self.foreign)
+
+    def row_path(self, environment: Environment, name: str) -> str:
+        """The folder that holds a row's files."""
+        return f"{self.folder(environment)}/{name}"
+
+    def there(self, git: Transaction, environment: Environment) -> Sequence[str]:
+        """The names of the rows that are in Git, with whatever a stranger put beside them."""
+        return others(git, self.folder(environment), set(self.foreign))
+
+    def change(self, git: Transaction, environment: Environment, draft: DraftT, fate: Fate) -> Change:
+        """What Git shall hold of the rows: those of the draft, and of the others what their fate is."""
+        return Change(
+            folders={self.row_path(environment, name): files for name, files in draft.folders.items()},
+            files=draft.files,
+            removed=tuple(self.row_path(environment, name) for name in fate.removed),
+            strays=tuple(self.row_path(environment, name) for name in fate.strays),
+        )
+
+    def departure(self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> Change:
+        """How the claim leaves Git."""
+        rows = [self.row_path(environment, name) for name in self.there(git, environment)]
+        return Change(removed=(*rows, self.set_path(environment)))
+
+    def texts(self, row: Any) -> Mapping[str, Any]:
+        """What people write freely in a row of the spec, by field: there a credential may slip in."""
+        return {"values": row.values}
+
     def facts(self, attempt: Attempt[EnvironmentClaimT], index: int, draft: DraftT) -> dict[str, Any]:
         """What the row at `index` in the spec says beside its state, its reason and its files."""
         return {}
@@ -115,6 +154,10 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         self, attempt: Attempt[EnvironmentClaimT], environment: Environment, names: Iterable[str]
     ) -> Mapping[str, Sequence[str]]:
         """Those of `names` that keep data, with their volume claims."""
+        return {}
+
+    def residents(self, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """Those of `names` that claims live in, with those claims."""
         return {}
 
     def announce(self, attempt: Attempt[EnvironmentClaimT]) -> Reply | None:
@@ -157,8 +200,9 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
 
         written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
         attempt.begin(DEPLOY)
-        kept = {*(row.name for row in getattr(attempt.claim.spec, self.rows)), *last.kept, *self.foreign}
-        self._last_mile.remove_rows(Place.of(environment, self.role), kept)
+        place = self.place(environment)
+        kept = {place.single or name for name in (*self._names(attempt.claim), *last.kept)}
+        self._last_mile.remove_rows(self.place(environment), kept)
         self._report(attempt, environment, last, written)
 
     def is_concerned(self, ref: DeploymentRef) -> bool:
@@ -181,35 +225,30 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     def _deployment(
         self, claim: EnvironmentClaimT, environment: Environment, rows: Sequence[Row], at: View | None = None
     ) -> Outcome:
-        place = Place.of(environment, self.role)
+        place = self.place(environment)
         return self._last_mile.look(place, targets(place, self.sources(claim, environment), rows), at)
 
     def _plan(
         self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT]
     ) -> Plan:
-        claim, folder = attempt.claim, self.folder(environment)
+        claim = attempt.claim
         check_names(environment, self.releases(claim, environment), f"spec.{self.rows}")
         attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
         draft = last.draft = self.draft(attempt, environment)
         draft.hold_leaks(
             self.rows,
-            [(row.name, row.values) for row in getattr(claim.spec, self.rows)],
+            [(row.name, self.texts(row)) for row in getattr(claim.spec, self.rows)],
             {row.name: row for row in getattr(claim.status, self.rows)},
         )
         attempt.report.enter(COMMITTED)
-        names = [row.name for row in getattr(claim.spec, self.rows)]
-        gone = others(git, folder, {*names, *self.foreign})
+        names, there = self._names(claim), self.there(git, environment)
+        gone = [name for name in there if name not in names]
         removed = self._ever_ours(attempt, environment, gone)
-        there = set(git.names(folder))
         left = sum(name in draft.folders or name in there for name in names)  # what is held back may not be there yet
         last.request = self._objection(attempt, environment, removed, left=left)
         last.kept = removed if last.request else ()
-        change = Change(
-            folders={f"{folder}/{name}": files for name, files in draft.folders.items()},
-            files=draft.files,
-            removed=() if last.request else tuple(f"{folder}/{name}" for name in removed),
-            strays=tuple(f"{folder}/{name}" for name in gone if name not in removed),
-        )
+        strays = [name for name in gone if name not in removed]
+        change = self.change(git, environment, draft, Fate(() if last.request else removed, strays, last.kept))
         return Plan(environment.name, change, leaks.without(attempt.spec, draft.unfit), tuple(draft.unfit))
 
     def _ever_ours(
@@ -220,7 +259,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         What the status does not name may still be ours: its commit was pushed, and the status that told of it lost.
         More than `MAX_ASKED` are not asked for one by one: a person is.
         """
-        status, folder = attempt.claim.status, self.folder(environment)
+        status = attempt.claim.status
         if not status.checksum:
             return sorted(_rows(gone))
         known = {row.name for row in getattr(status, self.rows)}
@@ -228,7 +267,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         ours = set(doubtful[MAX_ASKED:]) | {
             name
             for name in doubtful[:MAX_ASKED]
-            if self._voltran.wrote(environment.organization, attempt, f"{folder}/{name}")
+            if self._voltran.wrote(environment.organization, attempt, self.row_path(environment, name))
         }
         return [name for name in gone if name in known | ours]
 
@@ -243,16 +282,14 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         def plan(git: Transaction) -> Plan:
             reread_held(attempt, deleting=True)
             attempt.report.enter(COMMITTED)
-            folder = self.folder(environment)
-            names: tuple[str, ...] = others(git, folder, set(self.foreign))
+            names = self.there(git, environment)
             objection = self._objection(attempt, environment, sorted(_rows(names)), left=0)
             if objection:
                 raise ConfirmationRequired(objection)
-            removed = [f"{folder}/{name}" for name in names]
             unfit = leaks.find(attempt.spec)
             return Plan(
                 environment.name,
-                Change(removed=(*removed, self.set_path(environment))),
+                self.departure(git, attempt, environment),
                 leaks.without(attempt.spec, unfit),
                 unfit,
             )
@@ -267,11 +304,11 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
 
     def _withdraw(self, attempt: Attempt[EnvironmentClaimT], environment: Environment, written: Written) -> None:
         """Have ArgoCD let go of what was deployed; raises `Waiting` while it has not."""
-        place = Place.of(environment, self.role)
+        place = self.place(environment)
         if self.set_path(environment) in written.change.removed:
             left = self._last_mile.remove_set(place, written.head or "")
         else:
-            left = self._last_mile.remove_rows(place, self.foreign)
+            left = self._last_mile.remove_rows(place, ())
         if left:
             raise Waiting(
                 f"its files are gone from Git, and ArgoCD has yet to remove {listed(left, MAX_NAMED)}; it goes on by "
@@ -284,7 +321,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     ) -> str | None:
         """What a person has to be asked before `names` go, and the status field that says how to answer."""
         metadata = attempt.claim.metadata
-        removal = Removal(names, left, self.stateful(attempt, environment, names))
+        removal = Removal(names, left, self.stateful(attempt, environment, names), self.residents(names))
         objection, confirmation = removal.objection(self._limits), removal.confirmation(metadata.uid)
         asked = objection is not None and not is_confirmed(metadata.annotations, confirmation)
         attempt.report.set(confirmation=confirmation if asked else None)
@@ -293,6 +330,9 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         return request(
             removal, objection, confirmation, f"{self.kind.name.lower()}/{metadata.name} -n {metadata.namespace}"
         )
+
+    def _names(self, claim: EnvironmentClaimT) -> list[str]:
+        return [row.name for row in getattr(claim.spec, self.rows)]
 
     def _scope(self, environment: Environment) -> tuple[str, str]:
         return self.folder(environment), self.set_path(environment)
@@ -315,7 +355,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             if one.name in draft.held:
                 rows.append(held_row(one.name, draft.held[one.name], before, **facts))
             else:
-                files = self._voltran.row(organization, written, attempt, f"{scope[0]}/{one.name}", before)
+                files = self._voltran.row(organization, written, attempt, self.row_path(environment, one.name), before)
                 rows.append({"name": one.name, "state": "Committed", "reason": "Committed", **files, **facts})
         rows += [held_row(name, _KEPT, recorded.get(name)) for name in last.kept]
         models = [self.row_model.model_validate(row) for row in rows]

@@ -32,12 +32,14 @@ class Limits:
 class Removal:
     """What a change of one claim would remove, and what would be left.
 
-    `stateful` are those of `names` that keep data, with the volume claims found for each.
+    `stateful` are those of `names` that keep data, with the volume claims found for each, and `residents` those that
+    claims live in, with those claims.
     """
 
     names: Sequence[str]
     left: int
     stateful: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    residents: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def confirmation(self, uid: str) -> str:
         """The text that confirms exactly this removal, of the claim with this UID."""
@@ -77,9 +79,14 @@ def request(removal: Removal, objection: str, confirmation: str, claim: str) -> 
 
 
 def _shown(removal: Removal) -> str:
-    shown = [_with_volumes(name, removal.stateful.get(name, ())) for name in sorted(removal.names)]
+    shown = [
+        _described(name, removal.stateful.get(name, ()), removal.residents.get(name, ()))
+        for name in sorted(removal.names)
+    ]
     return listed(shown, MAX_NAMED)
 
 
-def _with_volumes(name: str, volumes: Collection[str]) -> str:
-    return f"{name} (volume claims {listed(sorted(volumes), MAX_NAMED)})" if volumes else name
+def _described(name: str, volumes: Collection[str], residents: Collection[str]) -> str:
+    told = [f"home of {listed(sorted(residents), MAX_NAMED)}"] if residents else []
+    told += [f"volume claims {listed(sorted(volumes), MAX_NAMED)}"] if volumes else []
+    return f"{name} ({'; '.join(told)})" if told else name

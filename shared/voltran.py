@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from shared.attempt import Attempt, Trace
-from shared.claims.status import ApplicationRow, Commit, ServiceRow
+from shared.claims.status import ApplicationRow, Commit, NamespaceRow, ServiceRow
 from shared.drift import Drift, explain
 from shared.events import ClaimRef, Delivery
 from shared.git import Record, Repository, RepositoryMissing, Transaction, Writer, compose
@@ -188,7 +188,7 @@ class Voltran:
         written: Written,
         attempt: Attempt[Any],
         folder: str,
-        recorded: ApplicationRow | ServiceRow | None,
+        recorded: ApplicationRow | NamespaceRow | ServiceRow | None,
     ) -> dict[str, str | None]:
         """What a row says of its files: `path`, `checksum`, and the last `commit` that changed them."""
         current = checksum(written.change.folders[folder])
