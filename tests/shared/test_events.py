@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared import events
 from shared.errors import InvalidEvent
-from shared.events import ClaimRef, Delivery, Event, Version, parse
+from shared.events import ClaimRef, Delivery, DeploymentRef, Event, Version, parse
 
 RECORDED = [
     json.loads(line)
@@ -289,3 +289,29 @@ def test_only_a_claims_own_end_is_a_deletion() -> None:
     assert Event("e", "dev.knative.apiserver.ref.delete").is_deletion
     assert not Event("e", "dev.knative.apiserver.resource.update").is_deletion
     assert not Event("e", "io.infraforge.gitea.delete").is_deletion
+
+
+ARGOCD = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": "dev.knative.apiserver.resource.update"}
+OURS = {"infraforge.io/cluster-type": "nonprod", "infraforge.io/environment": "dev"}
+DEPLOYMENTS: list[tuple[str, dict[str, Any], DeploymentRef | None, str]] = [
+    ("Application", OURS, DeploymentRef("Application", "dev-web", "nonprod", "dev"), "an environment's"),
+    ("ApplicationSet", OURS, DeploymentRef("ApplicationSet", "dev-web", "nonprod", "dev"), "a set"),
+    (
+        "Application",
+        {"infraforge.io/cluster-type": "nonprod"},
+        DeploymentRef("Application", "dev-web", "nonprod", None),
+        "a root Application, of a whole cluster type",
+    ),
+    ("Application", {}, None, "a stranger's"),
+    ("Application", {"infraforge.io/environment": "dev"}, None, "of no cluster type"),
+    ("Application", OURS | {"infraforge.io/environment": "../x"}, None, "a name that is no label"),
+    ("Application", OURS | {"infraforge.io/cluster-type": 7}, None, "a label that is no text"),
+]
+
+
+@pytest.mark.parametrize(("kind", "labels", "expected", "why"), DEPLOYMENTS, ids=[case[3] for case in DEPLOYMENTS])
+def test_argocds_objects(kind: str, labels: dict[str, Any], expected: DeploymentRef | None, why: str) -> None:
+    """They are no claims, and are known by our labels."""
+    headers = ARGOCD | {"ce-kind": kind, "ce-namespace": "argocd", "ce-name": "dev-web"}
+    event = parse(headers, json.dumps({"metadata": {"labels": labels}}).encode())
+    assert (event.claim, event.deployment) == (None, expected), why
