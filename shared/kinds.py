@@ -7,7 +7,21 @@ from shared.claims import API_VERSION, ApplicationClaim, BootstrapClaim, Platfor
 from shared.conditions import COMMITTED, DEPLOYED, IMAGES_RESOLVED, VALID
 from shared.git import Writer
 from shared.kube.client import Resource
-from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, READ, RECORD, REGISTER, RELEASE, RESOLVE, TELL, WITHDRAW
+from shared.steps import (
+    ADMIT,
+    CREATE,
+    DEPLOY,
+    HOLD,
+    PROVIDE,
+    PUBLISH,
+    READ,
+    RECORD,
+    REGISTER,
+    RELEASE,
+    RESOLVE,
+    TELL,
+    WITHDRAW,
+)
 
 _END: Final = (RECORD, TELL)
 
@@ -22,13 +36,13 @@ APPLICATION: Final = Kind(
     ApplicationClaim,
     Resource(API_VERSION, "applicationclaims"),
     conditions=(VALID, IMAGES_RESOLVED, COMMITTED, DEPLOYED),
-    steps_of_work=(READ, ADMIT, HOLD, RESOLVE, *Writer.STEPS, DEPLOY, *_END),
+    steps_of_work=(READ, ADMIT, HOLD, RESOLVE, PROVIDE, *Writer.STEPS, DEPLOY, *_END),
     steps_of_removal=(READ, ADMIT, *Writer.STEPS, WITHDRAW, RELEASE),
 )
 PLATFORM: Final = Kind(
     PlatformClaim,
     Resource(API_VERSION, "platformclaims"),
     conditions=(VALID, COMMITTED, DEPLOYED),
-    steps_of_work=(READ, ADMIT, HOLD, *Writer.STEPS, DEPLOY, *_END),
+    steps_of_work=(READ, ADMIT, HOLD, PROVIDE, *Writer.STEPS, DEPLOY, *_END),
     steps_of_removal=(READ, ADMIT, *Writer.STEPS, WITHDRAW, RELEASE),
 )

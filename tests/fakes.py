@@ -9,7 +9,7 @@ from typing import Any
 from shared.deploying import Ancestry, ArgoCD, LastMile
 from shared.errors import KubeConflict
 from shared.git import RepositoryMissing
-from shared.kube.client import Document, Kube, KubeNotFound, Resource
+from shared.kube.client import EVENTS, Document, Kube, KubeNotFound, Resource
 from shared.oci import Reference, Resolution, Resolved
 
 
@@ -130,6 +130,11 @@ class FakeKube(Kube):
         return copy.deepcopy(live)
 
     def create(self, resource: Resource, document: Mapping[str, Any]) -> Document:
+        if resource != EVENTS:
+            metadata = document["metadata"]
+            if (resource.plural, metadata.get("namespace", ""), metadata["name"]) in self.objects:
+                raise KubeConflict("exists")
+            return copy.deepcopy(self.put(resource, document))
         if any(event["metadata"]["name"] == document["metadata"]["name"] for event in self.events):
             raise KubeConflict("exists")
         self.events.append(dict(document))

@@ -1,9 +1,10 @@
-"""An ApplicationClaim as files. Pure: the same claim, environment and digests are the same bytes on every machine."""
+"""An ApplicationClaim as files. Pure: the same claim, environment, digests and services are the same bytes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.argocd import Chart, Layout, Workloads, application_set, set_name, source_of
+from shared.bindings import with_bindings
 from shared.canonical import yaml_bytes
 from shared.claims import Application, ApplicationClaim
 from shared.environments import Environment
@@ -22,10 +23,11 @@ def application_set_path(environment: Environment) -> str:
     return f"appsets/{environment.cluster_type}/apps/{environment.name}-appset.yaml"
 
 
-def values(application: Application, digest: str | None) -> bytes:
+def values(application: Application, digest: str | None, bindings: Mapping[str, Any] | None = None) -> bytes:
     """An application's `values.yaml`: the image, then the claim's values with their keys sorted.
 
-    `digest` pins the image; it is None where the claim's policy is to deploy the tag.
+    `digest` pins the image; it is None where the claim's policy is to deploy the tag. `bindings` are the values that
+    the claim's bindings come to (`shared.bindings.bind`).
     """
     image = {
         "repository": application.image.repository,
@@ -33,12 +35,15 @@ def values(application: Application, digest: str | None) -> bytes:
         "pullPolicy": application.image.pullPolicy,
     }
     head = yaml_bytes({"image": image | ({"digest": digest} if digest else {})}, sort_keys=False)
-    return head + (yaml_bytes(application.values, sort_keys=True) if application.values else b"")
+    given = with_bindings(application.values, bindings or {})
+    return head + (yaml_bytes(given, sort_keys=True) if given else b"")
 
 
-def applications(claimed: Iterable[Application], digests: Mapping[str, str]) -> dict[str, dict[str, bytes]]:
-    """Name → the exact content of its folder, for each of the applications."""
-    return {one.name: {VALUES: values(one, digests.get(one.name))} for one in claimed}
+def applications(
+    claimed: Iterable[Application], digests: Mapping[str, str], bindings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, bytes]]:
+    """Name → the exact content of its folder, for each of the applications. `bindings` are by application as well."""
+    return {one.name: {VALUES: values(one, digests.get(one.name), bindings.get(one.name))} for one in claimed}
 
 
 def deployment(claim: ApplicationClaim, environment: Environment, layout: Layout) -> dict[str, bytes]:

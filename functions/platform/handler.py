@@ -1,14 +1,17 @@
-"""A PlatformClaim's way into Git: that of every claim of an environment. Its services keep data."""
+"""A PlatformClaim's way into Git: passwords made, then as every claim of an environment. Its services keep data."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from functions.platform import desired
-from shared import platform_set
+from functions.platform.passwords import Passwords
+from shared import events, platform_set
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim, ServiceRow, service_release
+from shared.conditions import COMMITTED
 from shared.deploying import LastMile
 from shared.drafts import Draft, Hold
 from shared.environment_claims import EnvironmentHandler
@@ -16,7 +19,9 @@ from shared.environments import Environment
 from shared.kinds import PLATFORM
 from shared.kube.client import VOLUME_CLAIMS, Kube
 from shared.removal import Limits
+from shared.steps import PROVIDE
 from shared.voltran import Voltran
+from shared.web import Reply
 
 EXTERNAL_NOT_SUPPORTED: Final = "ExternalNotSupported"
 _EXTERNAL: Final = Hold(
@@ -26,7 +31,14 @@ _EXTERNAL: Final = Hold(
 _RELEASE_LABEL: Final = "app.kubernetes.io/instance"
 
 
-class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
+@dataclass
+class PlatformDraft(Draft):
+    """With what is to be said of services that are in Git."""
+
+    notes: dict[str, Hold] = field(default_factory=dict)
+
+
+class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
     """Converges one PlatformClaim."""
 
     kind = PLATFORM
@@ -48,6 +60,7 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
         super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile)
         self._kube = kube
         self._layout = layout
+        self._passwords = Passwords(kube)
 
     def folder(self, environment: Environment) -> str:
         """One folder for each service, beside the InfrastructureClaim's `namespaces`."""
@@ -65,15 +78,41 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, Draft]):
         """The platform charts."""
         return platform_set.sources(environment, self._layout, claim)
 
-    def draft(self, attempt: Attempt[PlatformClaim], environment: Environment) -> Draft:
-        """Values for every internal service, and the set."""
+    def prepare(self, attempt: Attempt[PlatformClaim], environment: Environment) -> None:
+        """Make the passwords before anything is deployed that waits for them."""
+        attempt.begin(PROVIDE)
+        attempt.report.enter(COMMITTED)
+        attempt.has_news |= self._passwords.provide(attempt.claim, environment, fresh=True).is_news
+
+    def draft(self, attempt: Attempt[PlatformClaim], environment: Environment) -> PlatformDraft:
+        """Values for every internal service that has a password, and the set."""
         claim = attempt.claim
+        attempt.report.enter(COMMITTED)
+        provided = self._passwords.provide(claim, environment, fresh=False)  # of what came since they were made
+        attempt.has_news |= provided.is_news
         internal = [one for one in claim.spec.services if one.type == "internal"]
-        return Draft(
+        draft = PlatformDraft(
             folders=desired.services(internal),
             files=platform_set.files(environment, self._layout, platform=claim),
             held={one.name: _EXTERNAL for one in claim.spec.services if one.type == "external"},
+            notes=provided.notes,
         )
+        for name, hold in provided.held.items():
+            draft.hold_back(name, hold)
+        return draft
+
+    def facts(self, attempt: Attempt[PlatformClaim], index: int, draft: PlatformDraft) -> dict[str, Any]:
+        """What a person has to do."""
+        name = attempt.claim.spec.services[index].name
+        note = None if name in draft.held else draft.notes.get(name)
+        return {"reason": note.reason, "message": note.message} if note else {}
+
+    def announce(self, attempt: Attempt[PlatformClaim]) -> Reply | None:
+        """Tell the applications that are bound to the services, when there is something new to bind to."""
+        if not attempt.has_news and not attempt.report.changed("checksum"):
+            return None
+        spec = attempt.claim.spec
+        return events.services(attempt.ref, (spec.clusterType, spec.environment))
 
     def stateful(
         self, attempt: Attempt[PlatformClaim], environment: Environment, names: Iterable[str]

@@ -105,7 +105,7 @@ class Oracle:
             if isinstance(claim, ApplicationClaim):
                 rows = {row.name: row.digest for row in claim.status.applications if row.digest}
                 pinned = rows if claim.spec.imagePolicy == "Digest" else {}
-                inside = application_desired.applications(claim.spec.applications, pinned)
+                inside = application_desired.applications(claim.spec.applications, pinned, {})
                 root = application_desired.folder(environment)
                 yield from application_desired.deployment(claim, environment, self.layout).items()
             else:

@@ -165,6 +165,7 @@ class Platform:
         elif kind == "ApplicationClaim":
             handler = ApplicationHandler(
                 admission=admission,
+                kube=self.kube,
                 voltran=voltran,
                 limits=limits,
                 last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),

@@ -15,7 +15,9 @@ from functions.platform.handler import PlatformHandler
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt, Kind
-from shared.claims import ApplicationClaim, PlatformClaim
+from shared.bindings import bind, offered
+from shared.claims import ApplicationClaim, PlatformClaim, service_release
+from shared.claims.names import MAX_COMBINED_NAME, RESERVED_SERVICE
 from shared.events import ClaimRef
 from shared.git import Edits, Repository
 from shared.gitea import Gitea
@@ -84,6 +86,8 @@ def written(document: dict[str, Any], kind: Kind[Any]) -> dict[str, bytes]:
     """What the function of `kind` writes for this claim: all but Git, registry and API server is as in production."""
     kube, repository = FakeKube(), Empty()
     kube.put(BOOTSTRAP.resource, _platform(document["spec"]["clusterType"], document["spec"]["environment"]))
+    if kind is APPLICATION:
+        kube.put(PLATFORM.resource, offering(document))
     metadata = kube.put(kind.resource, document)["metadata"]
     admission = Admission(
         kube, gitea_url=GITEA, system_namespace="platform-system", cluster_types=frozenset(), environment_namespaces={}
@@ -106,6 +110,7 @@ def written(document: dict[str, Any], kind: Kind[Any]) -> dict[str, bytes]:
     if kind is APPLICATION:
         handler = ApplicationHandler(
             admission=admission,
+            kube=kube,
             voltran=voltran,
             limits=Limits(),
             last_mile=last_mile(kube),
@@ -118,6 +123,23 @@ def written(document: dict[str, Any], kind: Kind[Any]) -> dict[str, bytes]:
         )
     handler.converge(attempt)
     return repository.files
+
+
+def offering(document: dict[str, Any]) -> dict[str, Any]:
+    """A PlatformClaim with what the applications of an ApplicationClaim are bound to, as far as it can be called so."""
+    spec = document["spec"]
+    names = {name for application in spec["applications"] for name in application.get("bindings", ())}
+    fitting = sorted(name for name in names if len(service_release(spec["environment"], name)) <= MAX_COMBINED_NAME)
+    return {
+        "apiVersion": "platform.infraforge.io/v1alpha1",
+        "kind": "PlatformClaim",
+        "metadata": {"name": "p", "namespace": "platform-services"},
+        "spec": {
+            "clusterType": spec["clusterType"],
+            "environment": spec["environment"],
+            "services": [{"name": name, "chart": {"name": "redis"}} for name in fitting if name != RESERVED_SERVICE],
+        },
+    }
 
 
 def _platform(cluster_type: str, environment: str) -> dict[str, Any]:
@@ -184,23 +206,28 @@ def test_a_platform_claims_bytes(document: dict[str, Any], chance: random.Random
 @TABLE
 @given(application_claims())
 def test_an_application_claim_stays_inside_and_says_what_it_means(document: dict[str, Any]) -> None:
-    """Its own folder and its own set; the image first; a digest only where the policy is `Digest`."""
+    """Its own folder and set; the image first; a digest only where the policy is `Digest`; what it is bound to."""
     claim = ApplicationClaim.model_validate(document)
     spec = claim.spec
     folder = f"environments/{spec.clusterType}/{spec.environment}/applications"
     files = written(document, APPLICATION)
+    services = offered(PlatformClaim.model_validate(offering(document)))
+    place = (spec.clusterType, spec.environment)
+    bound = bind(spec.applications, services, namespace=claim.metadata.namespace, place=place)
+    bindable = [application for application in spec.applications if application.name not in bound.held]
     assert set(files) == {
         f"appsets/{spec.clusterType}/apps/{spec.environment}-appset.yaml",
-        *(f"{folder}/{application.name}/values.yaml" for application in spec.applications),
+        *(f"{folder}/{application.name}/values.yaml" for application in bindable),
     }
-    for application in spec.applications:
+    for application in bindable:
         content = files[f"{folder}/{application.name}/values.yaml"]
         image = application.image.model_dump()
         if spec.imagePolicy == "Digest":
             image["digest"] = yaml.safe_load(content)["image"]["digest"]
             assert image["digest"].startswith("sha256:")
         assert content.startswith(b"image:\n  repository: ")
-        assert_read_back(content, {"image": image} | application.values)
+        bindings = bound.values.get(application.name, {})
+        assert_read_back(content, {"image": image} | application.values | ({"bindings": bindings} if bindings else {}))
 
 
 @TABLE

@@ -268,7 +268,7 @@ class Oracle:
         if isinstance(claim, ApplicationClaim):
             rows, wanted = claim.status.applications, claim.spec.applications
             pinned = {row.name: row.digest for row in rows if row.digest} if claim.spec.imagePolicy == "Digest" else {}
-            content = application_desired.applications(wanted, pinned)
+            content = application_desired.applications(wanted, pinned, {})
             files = application_desired.deployment(claim, environment, self.world.layout)
         else:
             assert isinstance(claim, PlatformClaim)

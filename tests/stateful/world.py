@@ -241,6 +241,7 @@ class Process:
         if self.name == "ApplicationClaim":
             return ApplicationHandler(
                 admission=admission,
+                kube=kube,
                 voltran=voltran,
                 limits=LIMITS,
                 last_mile=last_mile(kube, lambda organization: self._repository(organization, "voltran")),
