@@ -4,7 +4,7 @@ It includes the "baseline" profile. Windows' exceptions are left out: no chart h
 Source: Kubernetes documentation, Concepts, Security, Pod Security Standards.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Pod = dict[str, Any]
@@ -28,8 +28,14 @@ SECCOMP_TYPES = frozenset({"RuntimeDefault", "Localhost"})
 APPARMOR_TYPES = frozenset({"RuntimeDefault", "Localhost"})
 
 
-def violations(pod: Pod) -> list[str]:
-    """The controls that the pod specification `pod` breaks, by the standard's names, each with its place."""
+APPARMOR_ANNOTATION = "container.apparmor.security.beta.kubernetes.io/"
+
+
+def violations(pod: Pod, annotations: Mapping[str, str] | None = None) -> list[str]:
+    """The controls that the pod specification `pod` breaks, by the standard's names, each with its place.
+
+    `annotations` are the pod's own: AppArmor was told by them once, and still is.
+    """
     found = [
         f"Host Namespaces: {name}"
         for name in ("hostNetwork", "hostPID", "hostIPC")
@@ -42,6 +48,13 @@ def violations(pod: Pod) -> list[str]:
     ]
     whole = pod.get("securityContext", {})
     found += [f"Sysctls: {item['name']}" for item in whole.get("sysctls", []) if item["name"] not in SYSCTLS]
+    found += [
+        f"AppArmor: {name}"
+        for name, profile in (annotations or {}).items()
+        if name.startswith(APPARMOR_ANNOTATION)
+        and profile != "runtime/default"
+        and not profile.startswith("localhost/")
+    ]
     found += [f"{control}: pod" for control, broken in _EITHER.items() if broken(whole)]
     for container in _containers(pod):
         found += [f"{fault}: {container['name']}" for fault in _faults(container, whole)]
@@ -71,7 +84,7 @@ def _faults(container: dict[str, Any], whole: dict[str, Any]) -> Iterator[str]:
         yield "/proc Mount Type"
     if context.get("allowPrivilegeEscalation") is not False:
         yield "Privilege Escalation"
-    if context.get("runAsNonRoot", whole.get("runAsNonRoot")) is not True:
+    if context.get("runAsNonRoot") is None and whole.get("runAsNonRoot") is None:
         yield "Running as Non-root"
     if context.get("seccompProfile", whole.get("seccompProfile", {})).get("type") not in SECCOMP_TYPES:
         yield "Seccomp"
@@ -91,6 +104,7 @@ _EITHER: dict[str, Callable[[dict[str, Any]], bool]] = {
         context.get("seLinuxOptions", {}).get("type", "") not in SELINUX_TYPES
         or any(context.get("seLinuxOptions", {}).get(name) for name in ("user", "role"))
     ),
+    "Running as Non-root": lambda context: context.get("runAsNonRoot") is False,
     "Running as Non-root user": lambda context: context.get("runAsUser") == 0,
     "Seccomp (Unconfined)": lambda context: context.get("seccompProfile", {}).get("type") == "Unconfined",
 }

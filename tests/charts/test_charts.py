@@ -40,12 +40,12 @@ def defaults(chart: Path, values: bytes = b"{}", release: str = "dev-some-releas
 
 
 def pods(chart: Path, values: bytes = b"{}") -> Iterator[dict[str, Any]]:
-    """The pod specification of each workload of `chart` with its own values, changed by `values`."""
+    """The pod template of each workload of `chart` with its own values, changed by `values`."""
     for document in defaults(chart, values):
         if document["kind"] in {"Deployment", "StatefulSet"}:
-            yield document["spec"]["template"]["spec"]
+            yield document["spec"]["template"]
         elif document["kind"] == "CronJob":
-            yield document["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+            yield document["spec"]["jobTemplate"]["spec"]["template"]
 
 
 @pytest.fixture(scope="session")
@@ -142,8 +142,9 @@ def test_the_seeds_values_arrive(release: str, kind: str, path: str, expected: o
 @every_chart
 def test_pods_keep_to_the_restricted_standard(chart: Path) -> None:
     """And ask for no more of the API server than most programs need: nothing."""
-    for pod in pods(chart):
-        assert violations(pod) == []
+    for template in pods(chart):
+        pod = template["spec"]
+        assert violations(pod, template["metadata"].get("annotations")) == []
         assert pod["automountServiceAccountToken"] is False
         assert pod["enableServiceLinks"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -194,5 +195,5 @@ def test_a_digest_takes_the_tags_place(chart: Path) -> None:
     values = f"image: {{repository: some/image, tag: v1, digest: '{digest}'}}".encode()
 
     assert {f"some/image@{digest}"} == {
-        container["image"] for pod in pods(chart, values) for container in pod["containers"]
+        container["image"] for template in pods(chart, values) for container in template["spec"]["containers"]
     }

@@ -102,6 +102,7 @@ OF_ONE: dict[str, list[dict[str, Any]]] = {
     "postgres": [
         {"auth": {"database": "TEXT"}},
         {"auth": {"username": "TEXT"}},
+        {"auth": {"username": "TEXT"}, "backup": {"enabled": True}, "metrics": {"enabled": True}},
         {"primary": {"configuration": {"work_mem": "TEXT"}}},
         {"primary": {"persistence": {"storageClass": "TEXT"}}},
         {"backup": {"enabled": True, "schedule": "TEXT"}},
@@ -124,11 +125,41 @@ def test_any_string_is_refused_or_comes_through(service: str, data: st.DataObjec
     except helm_python.HelmValuesError:
         return
     harmless = _strings(
-        service, filled(template, "0 0 * * *" if "backup" in template else "-Xmx1g" if "heap" in template else "w0rd")
+        service,
+        filled(
+            template,
+            "0 0 * * *" if "schedule" in template.get("backup", {}) else "-Xmx1g" if "heap" in template else "w0rd",
+        ),
     )
 
     assert len(harmless) == len(hostile)
     assert any(text in string or repr(text)[1:-1] in string for string in hostile)
+
+
+IN_NAMESPACES: list[dict[str, Any]] = [
+    {"annotations": {"example.com/note": "TEXT"}},
+    {"labels": {"team": "TEXT"}},
+    {"labels": {"TEXT": "shop"}},
+    {"quota": {"pods": "TEXT"}},
+    {"limits": {"max": {"memory": "TEXT"}}},
+    {"networkPolicy": {"from": ["TEXT"]}},
+    {"access": [{"role": "view", "kind": "Group", "name": "TEXT"}]},
+]
+
+
+@given(template=st.sampled_from(IN_NAMESPACES), text=texts | st.sampled_from(["w0rd", "8", "1Gi"]))
+@settings(deadline=None, max_examples=60)
+def test_any_string_of_a_namespace_is_refused_or_comes_through(template: dict[str, Any], text: str) -> None:
+    """Annotations take any, and names of people almost any; nothing opens a second object or another's rule."""
+    harmless = _strings(NAMESPACES, {"namespaces": [{"name": "shop", **filled(template, "8")}]})
+    try:
+        hostile = _strings(NAMESPACES, {"namespaces": [{"name": "shop", **filled(template, text)}]})
+    except helm_python.HelmValuesError:
+        assert "annotations" not in template
+        return
+
+    assert len(harmless) == len(hostile)
+    assert text in hostile
 
 
 def _strings(service: str, values: dict[str, Any]) -> list[str]:

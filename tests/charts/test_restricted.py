@@ -41,6 +41,31 @@ def test_a_restricted_pod_breaks_nothing() -> None:
         (pod(context={"procMount": "Unmasked"}), "/proc Mount Type: app"),
         (pod(context={"allowPrivilegeEscalation": True}), "Privilege Escalation: app"),
         (pod(context={"runAsNonRoot": False}), "Running as Non-root: app"),
+        (pod(securityContext={"seccompProfile": {"type": "RuntimeDefault"}}), "Running as Non-root: app"),
+        (
+            pod(
+                context={"runAsNonRoot": True},
+                securityContext={"runAsNonRoot": False, "seccompProfile": {"type": "RuntimeDefault"}},
+            ),
+            "Running as Non-root: pod",
+        ),
+        (
+            pod(
+                securityContext={
+                    "runAsNonRoot": True,
+                    "runAsUser": 0,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                }
+            ),
+            "Running as Non-root user: pod",
+        ),
+        (
+            pod(
+                context={"seccompProfile": {"type": "RuntimeDefault"}},
+                securityContext={"runAsNonRoot": True, "seccompProfile": {"type": "Unconfined"}},
+            ),
+            "Seccomp (Unconfined): pod",
+        ),
         (pod(context={"runAsUser": 0}), "Running as Non-root user: app"),
         (pod(context={"seLinuxOptions": {"type": "spc_t"}}), "SELinux: app"),
         (pod(context={"seLinuxOptions": {"user": "root"}}), "SELinux: app"),
@@ -62,6 +87,16 @@ def test_a_restricted_pod_breaks_nothing() -> None:
 )
 def test_each_control_is_looked_at(broken: dict[str, Any], control: str) -> None:
     assert violations(broken) == [control]
+
+
+@pytest.mark.parametrize(
+    ("profile", "broken"), [("runtime/default", False), ("localhost/shop", False), ("unconfined", True)]
+)
+def test_apparmors_annotations_are_looked_at(profile: str, broken: bool) -> None:
+    """A cluster of before 1.30 knows no other way, and later ones still obey it."""
+    name = "container.apparmor.security.beta.kubernetes.io/app"
+
+    assert violations(pod(), {name: profile, "example.com/note": "x"}) == ([f"AppArmor: {name}"] if broken else [])
 
 
 def test_other_containers_are_looked_at_as_well() -> None:

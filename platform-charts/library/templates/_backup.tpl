@@ -60,7 +60,15 @@ spec:
                   test -s "$file.partial"
                   mv "$file.partial" "$file"
                   ls -1 /backup/*.{{ .extension }} | sort -r | tail -n +{{ add1 $backup.keep }} | while read -r old; do rm -- "$old"; done
-              env: {{ toJson .environment }}
+              env:
+                {{- range .environment }}
+                - name: {{ .name }}
+                  {{- with .valueFrom }}
+                  valueFrom: {{ toJson . }}
+                  {{- else }}
+                  value: {{ .value | quote }}
+                  {{- end }}
+                {{- end }}
               resources: {{ toJson $backup.resources }}
               securityContext:
                 {{- include "service.containerSecurity" . | nindent 16 }}

@@ -126,6 +126,13 @@ spec:
 {{- end }}
 {{- end }}
 
+{{/* A map of strings, each quoted on its own: toJson leaves characters that end a line in YAML as they are. */}}
+{{- define "namespaces.strings" -}}
+{{- range $name, $value := . }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
 {{/* One RoleBinding for each role, named by it: a binding's role never changes. */}}
 {{- define "namespaces.access" -}}
 {{- range $role := list "view" "edit" "admin" }}
@@ -148,7 +155,7 @@ roleRef:
   name: {{ $role }}
 subjects:
   {{- range $subjects }}
-  - {{ toJson . }}
+  - {{ include "namespaces.strings" . | trim | nindent 4 | trim }}
   {{- end }}
 {{- end }}
 {{- end }}
