@@ -173,9 +173,13 @@ class Connection(Kube):
         self._hook("patch_metadata done", resource.plural)
         return patched
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def patch(self, resource: Resource, namespace: str, name: str, change: Mapping[str, Any]) -> Document | None:
+        self._hook("patch", resource.plural)
+        return self._cluster.patch(resource, namespace, name, change)
+
+    def delete(self, resource: Resource, namespace: str, name: str, *, orphans: bool = False) -> None:
         self._hook("delete", resource.plural)
-        self._cluster.delete(resource, namespace, name)
+        self._cluster.delete(resource, namespace, name, orphans=orphans)
 
     def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
         self._hook("patch_status", resource.plural)
