@@ -11,6 +11,7 @@ Many threads that write at once share transactions through a `Writer`, and never
 `refusals` says which error means what, `message` how a commit carries its claim, `cache` what is kept on disk.
 """
 
+from .folders import Contents, Limits
 from .history import Commit
 from .message import Record, compose, parse
 from .objects import Author
@@ -23,7 +24,9 @@ from .writer import Writer
 __all__ = [
     "Author",
     "Commit",
+    "Contents",
     "Edits",
+    "Limits",
     "Mark",
     "PushDeclined",
     "Record",

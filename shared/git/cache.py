@@ -76,17 +76,23 @@ class Cache:
 
     def read(self, sha: str) -> Stored | None:
         """The object, or None when it is missing or damaged."""
-        if self._reader is None:
-            self._reader = git.Git(str(self._directory))
-            self._reader.update_environment(**environment(self._directory, {}))
         try:
-            _, kind, _, data = self._reader.get_object_data(sha)
+            _, kind, _, data = self._opened().get_object_data(sha)
         except (ValueError, OSError) as error:
             if "missing" not in str(error):  # that it says so itself leaves it ready for the next question
                 self.close()
             return None
         text = safe_decode(kind)  # bytes, whatever its signature says
         return Stored(text, data) if text and name_of(text, data) == sha else None
+
+    def size(self, sha: str) -> int | None:
+        """The bytes of an object, which is not read for it; None when it is missing or damaged."""
+        try:
+            return int(self._opened().get_object_header(sha)[2])
+        except (ValueError, OSError) as error:
+            if "missing" not in str(error):
+                self.close()
+            return None
 
     def fetch(self, shas: Iterable[str]) -> None:
         """Fetch these trees and blobs themselves, without what they refer to."""
@@ -156,6 +162,13 @@ class Cache:
         if self._reader is not None:
             self._reader.clear_cache()
             self._reader = None
+
+    def _opened(self) -> git.Git:
+        """The process that reads objects."""
+        if self._reader is None:
+            self._reader = git.Git(str(self._directory))
+            self._reader.update_environment(**environment(self._directory, {}))
+        return self._reader
 
     def _guarded(self, action: Callable[[], _T]) -> _T:
         """Do `action`, with what nobody expects as one of our errors."""

@@ -1,6 +1,7 @@
 """What a transaction has read and made, in memory until its push."""
 
 import re
+from collections.abc import Iterable
 
 from shared.errors import PushRejected
 
@@ -41,6 +42,18 @@ class Store:
             raise PushRejected(
                 f"the object {missing[0]} is gone: the repository was rewritten meanwhile", retry_after=1
             )
+
+    def sizes(self, shas: Iterable[str]) -> dict[str, int]:
+        """Object → its bytes, for objects of the remote; those that the cache lacks are fetched together.
+
+        None is read: whoever reads them knows by then how much that is.
+        """
+        wanted = list(dict.fromkeys(shas))
+        missing = [sha for sha in wanted if self._cache.size(sha) is None]
+        if missing:
+            self._cache.mended(lambda: self._cache.fetch(missing))
+        found = {sha: self._cache.size(sha) for sha in wanted}
+        return {sha: size for sha, size in found.items() if size is not None}
 
     def commit(self, sha: str) -> bytes | None:
         """The content of any commit, with its upper folders at hand; None for what is no name of a commit.

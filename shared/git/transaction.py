@@ -11,6 +11,7 @@ from shared.errors import PushRejected, TransientError
 from .cache import Cache
 from .comparison import compare
 from .connection import Connection
+from .folders import Contents, Limits, read_folders
 from .history import Commit
 from .objects import Author, Entry, Stored, decode_tree, encode_commit, tree_of_commit
 from .paths import Edits, any_segments, plan, segments, to_bytes, to_text
@@ -98,6 +99,17 @@ class Transaction:
             tree = entry.sha if entry and entry.is_folder else None
         names = decode_tree(self._objects.read(tree, "tree")) if tree else ()
         return tuple(sorted(map(to_text, names)))
+
+    def folders(self, commit: str, paths: Sequence[str], limits: Limits) -> dict[str, Contents]:
+        """Those of `paths` that are folders in the tree of any commit of the remote, with everything in them.
+
+        Costs a request a level of folders and one for all files. Raises ValueError for a bad path and for what is no
+        commit; PushRejected when the remote has no such commit.
+        """
+        content = self._objects.commit(commit)
+        if content is None:
+            raise ValueError(f"{commit[:60]!r} is no commit")
+        return read_folders(self._objects, tree_of_commit(content), paths, limits)
 
     def changed(self, edits: Edits) -> frozenset[str]:
         """The paths of `edits` that the tip does not have as they say. Raises ValueError as `commit` does."""
