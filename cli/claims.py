@@ -69,6 +69,12 @@ class ClaimView:
         return self._true("Stalled")
 
     @property
+    def deployed(self) -> bool:
+        """Whether ArgoCD runs it, as far as anybody asks ArgoCD."""
+        found = self.condition("Deployed")
+        return self._true("Deployed") or (found is not None and found.reason == "NotTracked")
+
+    @property
     def summary(self) -> tuple[str, str]:
         """What holds the claim or that nothing does, as a reason and a message."""
         if not self.conditions:
@@ -76,6 +82,9 @@ class ClaimView:
         if not self.current:
             return "Waiting", "the status speaks of an earlier generation"
         found = self.condition("Ready") or self.conditions[0]
+        deployed = self.condition("Deployed")
+        if found.status == "True" and deployed is not None and deployed.reason != "NotTracked":
+            found = deployed
         return found.reason, found.message
 
     def document(self) -> dict[str, Any]:
@@ -85,19 +94,26 @@ class ClaimView:
             "namespace": self.reference.namespace,
             "name": self.reference.name,
             "ready": self.ready,
+            "deployed": self.deployed,
             "conditions": [vars(one) for one in self.conditions],
             "commit": {"sha": self.commit, "url": self.commit_url} if self.commit else None,
         }
 
 
 def wait(
-    cluster: Cluster, references: Sequence[Reference], timeout: float, show: Callable[[list[ClaimView]], None]
+    cluster: Cluster,
+    references: Sequence[Reference],
+    timeout: float,
+    show: Callable[[list[ClaimView]], None],
+    *,
+    deployed: bool = False,
 ) -> list[ClaimView]:
-    """Look until every claim is Ready or Stalled, `timeout` seconds at most; `show` sees each look."""
+    """Look until every claim is Ready (and `deployed`) or Stalled, `timeout` seconds at most; `show` sees each look."""
     deadline = time.monotonic() + timeout
     while True:
         views = [ClaimView.of(reference, cluster.get(reference)) for reference in references]
         show(views)
-        if all(view.ready or view.stalled for view in views) or time.monotonic() > deadline:
+        arrived = [view.stalled or (view.ready and (view.deployed or not deployed)) for view in views]
+        if all(arrived) or time.monotonic() > deadline:
             return views
         time.sleep(_POLL)

@@ -40,9 +40,9 @@ def demo(
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Start the sandbox, apply the example claims, watch them become commits, show the result, and stop again.
+    """Start the sandbox, apply the example claims, watch them be deployed, show the result, and stop again.
 
-    A sandbox that runs already is used and left running. Exit code 0 only if every claim became Ready.
+    A sandbox that runs already is used and left running. Exit code 0 only if every claim became Ready and Deployed.
 
     Examples:
 
@@ -76,10 +76,11 @@ def _show(sandbox: Sandbox, filenames: list[str], timeout: float, output: Output
     before = _voltran(blueprint)
     up = time.monotonic()
     cluster = Cluster.of(blueprint.kubeconfig)
+    watch = Stopwatch()
     applied, refused = apply_all(cluster, read(filenames))
     references = [one.reference for one in claims_of(applied)]
     with board.claims(output) as show:
-        views = wait(cluster, references, timeout, show)
+        views = wait(cluster, references, timeout, watch.before(show), deployed=True)
     seconds = {"up": up - began, "ready": time.monotonic() - up}
     after = _voltran(blueprint)
     known = {commit.sha for commit in before.commits}
@@ -87,10 +88,41 @@ def _show(sandbox: Sandbox, filenames: list[str], timeout: float, output: Output
     for message in refused:
         complain(message)
     if output is Output.JSON:
-        print_json(_document(sandbox, views, after, len(new), seconds))
+        print_json(_document(sandbox, views, after, len(new), seconds) | {"deployedAfter": watch.document()})
     else:
-        _print(stdout(), views, after, len(new))
-    return bool(views) and not refused and all(view.ready for view in views)
+        _print(stdout(), views, after, len(new), watch)
+    return bool(views) and not refused and all(view.ready and view.deployed for view in views)
+
+
+class Stopwatch:
+    """When each row was first seen to be deployed, in seconds from the moment before the claims were applied."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._seconds: dict[tuple[str, str], float] = {}
+
+    def before(self, show: board.Show) -> board.Show:
+        """`show`, with a look at the watch before each."""
+
+        def look(views: list[ClaimView]) -> None:
+            for view in views:
+                for row in view.rows:
+                    if (row.get("deployed") or {}).get("status") == "True":
+                        self._seconds.setdefault((str(view.reference), row["name"]), time.monotonic() - self._began)
+            show(views)
+
+        return look
+
+    def seconds(self, view: ClaimView, row: str) -> float | None:
+        """None for a row that was not."""
+        return self._seconds.get((str(view.reference), row))
+
+    def document(self) -> dict[str, dict[str, float]]:
+        """Claim → row → seconds, for programs."""
+        found: dict[str, dict[str, float]] = {}
+        for (claim, row), seconds in self._seconds.items():
+            found.setdefault(claim, {})[row] = round(seconds, 2)
+        return found
 
 
 def _voltran(blueprint: Blueprint) -> Voltran:
@@ -101,7 +133,7 @@ def _document(
     sandbox: Sandbox, views: list[ClaimView], voltran: Voltran, new: int, seconds: dict[str, float]
 ) -> dict[str, Any]:
     return {
-        "ready": bool(views) and all(view.ready for view in views),
+        "ready": bool(views) and all(view.ready and view.deployed for view in views),
         "claims": [view.document() for view in views],
         "voltran": {
             "head": voltran.commits[0].sha if voltran.commits else None,
@@ -114,12 +146,12 @@ def _document(
     }
 
 
-def _print(console: Console, views: list[ClaimView], voltran: Voltran, new: int) -> None:
+def _print(console: Console, views: list[ClaimView], voltran: Voltran, new: int, watch: Stopwatch) -> None:
     for view in views:
         console.print()
         console.print(_title(view), soft_wrap=True)
         console.print(Padding(_conditions(view), (0, 0, 0, 2), expand=False))
-        console.print(Padding(_rows(view), (0, 0, 0, 4), expand=False))
+        console.print(Padding(_rows(view, watch), (0, 0, 0, 4), expand=False))
     console.print()
     if voltran.files:
         console.print(voltran.tree())
@@ -147,18 +179,20 @@ def _conditions(view: ClaimView) -> Table:
     return grid
 
 
-def _rows(view: ClaimView) -> Table:
-    """The applications, services or repositories of a claim: name, state, what it runs or where it is, commit."""
+def _rows(view: ClaimView, watch: Stopwatch) -> Table:
+    """The rows of a claim: name, state, what it runs or where it is, commit, and how long it took to be deployed."""
     grid = Table.grid(padding=(0, 2))
     for row in view.rows:
         digest = (row.get("digest") or "").removeprefix("sha256:")[:12]
         what = row.get("image") or row.get("path") or row.get("url") or ""
         commit = row.get("commit") or ""
+        seconds = watch.seconds(view, str(row.get("name")))
         grid.add_row(
             Text(str(row.get("name", ""))),
             Text(row.get("state") or ""),
             Text(f"{what} @{digest}" if digest else str(what), style="dim"),
             Text((commit.get("sha", "") if isinstance(commit, dict) else commit)[:8], style="yellow"),
+            Text(f"deployed after {seconds:.1f} s" if seconds is not None else "", style="green"),
         )
     return grid
 
