@@ -19,7 +19,11 @@ Chart = Mapping[str, bytes]
 
 
 class Missing(Exception):
-    """A chart cannot be had; the message says why, and what would mend it."""
+    """A chart cannot be had here; the message says why."""
+
+
+class Absent(Missing):
+    """There is no such chart: ArgoCD will not find it either."""
 
 
 @dataclass
@@ -41,10 +45,16 @@ class Charts:
         """Those of the charts of this installation; empty texts where it has none."""
         return {role: revision(charts) if charts else "" for role, charts in self.embedded.items()}
 
+    def is_embedded(self, repository: str, revision: str) -> bool:
+        """Whether it is this installation's own charts that a repository has at a revision."""
+        return any(known == repository and revision == self.revisions[role] for role, known in CHARTS.items())
+
     def _read(self, organization: str, repository: str, revision: str, name: str) -> Chart:
-        for role, known in CHARTS.items():
-            if known == repository and revision == self.revisions[role] and name in self.embedded[role]:
-                return self.embedded[role][name]
+        if self.is_embedded(repository, revision):
+            found = next(self.embedded[role] for role, known in CHARTS.items() if known == repository).get(name)
+            if found is None:
+                raise Absent(f"{repository} has no chart {name} at {revision}")
+            return found
         clone = self.clone(organization, repository)
         if clone is None:
             raise Missing(f"there is no clone of {repository} to find chart {name} at {revision} in")
@@ -52,10 +62,10 @@ class Charts:
         if commit is None:
             raise Missing(f"{repository} has no revision {revision}")
         inside = f"{name}/"
-        found = {path.removeprefix(inside): data for path, data in clone.files(commit, [name]).items()}
-        if "Chart.yaml" not in found:
-            raise Missing(f"{repository} has no chart {name} at {revision}")
-        return found
+        files = {path.removeprefix(inside): data for path, data in clone.files(commit, [name]).items()}
+        if "Chart.yaml" not in files:
+            raise Absent(f"{repository} has no chart {name} at {revision}")
+        return files
 
     @functools.cached_property
     def embedded(self) -> Mapping[Role, Embedded]:

@@ -1,20 +1,26 @@
 """From what a handler did on the stage to what a person wants to know of it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from cli.plan import differences
 from cli.plan.rehearsal import Played
-from cli.plan.report import Change, ClaimPlan, Confirmation, Fault, FileChange, ImageChange, Pruned
+from cli.plan.rendering import Renderer
+from cli.plan.report import Change, ClaimPlan, Confirmation, Fault, FileChange, ImageChange, ObjectChange, Pruned
+from cli.plan.stage import Stage
 from cli.plan.stand_ins import UNRESOLVED, Edit
 from cli.plan.tree import Tree
 from cli.plan.wishes import Wish
+from shared.canonical import yaml_bytes
 from shared.claims import CONFIRM_REMOVAL
 from shared.environment_claims import CONFIRMATION
+from shared.kube.client import Document
 from shared.voltran import KEEP
 
 ROWS: Final[Mapping[str, str]] = {"ApplicationClaim": "applications", "PlatformClaim": "services"}
 FOLDERS: Final[Mapping[str, str]] = {"ApplicationClaim": "applications", "PlatformClaim": "platform"}
+ARGOCD: Final = ("appprojects", "applications")
 _VALUES: Final = "/values.yaml"
 _DIGEST: Final = "Digest"
 
@@ -43,6 +49,56 @@ def describe(wish: Wish, played: Played | None) -> ClaimPlan:
         plan.confirmation = Confirmation(asked, f"{CONFIRM_REMOVAL}={played.status.confirmation}")
     plan.notes += _digests(spec, plan)
     return plan
+
+
+def render(plan: ClaimPlan, played: Played, renderer: Renderer) -> None:
+    """Add what ArgoCD would make of the claim's files."""
+    folder, edit = FOLDERS.get(plan.kind), played.edit
+    if folder is None or edit is None:
+        return
+    type_, _, environment = plan.place.partition("/")
+    end = "-appset.yaml" if folder == "applications" else "-platform-appset.yaml"
+    set_path = f"appsets/{type_}/{'apps' if folder == 'applications' else folder}/{environment}{end}"
+    kept = {one.path: None for one in plan.prunes if one.held}
+    rows = list(getattr(played.status, ROWS.get(plan.kind, ""), ()))
+    places = {row.name: f"{ROWS[plan.kind]}[{index}]" for index, row in enumerate(rows)}
+    objects, faults = renderer.compare(edit.before, edit.after.after(kept), set_path, places)
+    held = {path.rpartition("/")[2] for path in kept}
+    prefix = f"{environment}-" if folder == "applications" else f"{environment}-platform-"
+    plan.objects += [replace(one, held=one.application.removeprefix(prefix) in held) for one in objects]
+    plan.errors += faults
+
+
+def platform_objects(plan: ClaimPlan, stage: Stage) -> None:
+    """Add what the bootstrap function itself would write into ArgoCD's namespace."""
+    for plural in ARGOCD:
+        for before, after in stage.changed(f"apis/argoproj.io/v1alpha1 {plural}"):
+            either = after or before
+            if either is None:
+                continue
+            old, new = (None if one is None else _essence(one) for one in (before, after))
+            if old != new:
+                metadata = either["metadata"]
+                title = f"{either['kind']}/{metadata['name']}"
+                plan.objects.append(
+                    ObjectChange(
+                        "ArgoCD",
+                        either["kind"],
+                        metadata.get("namespace", ""),
+                        metadata["name"],
+                        _change(old, new),
+                        differences.unified(title, old, new),
+                    )
+                )
+
+
+def _essence(document: Document) -> str:
+    """What a person wrote of an object."""
+    kept = {key: document["metadata"][key] for key in ("name", "namespace", "labels") if key in document["metadata"]}
+    return yaml_bytes(
+        {key: document.get(key) for key in ("apiVersion", "kind")} | {"metadata": kept, "spec": document.get("spec")},
+        sort_keys=True,
+    ).decode()
 
 
 def files(before: Tree, after: Tree, kept: Mapping[str, str]) -> Iterator[FileChange]:

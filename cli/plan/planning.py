@@ -1,15 +1,19 @@
 """From files with claims to the whole plan."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
 from cli.cluster import Cluster
 from cli.exits import Failure
 from cli.manifests import examine
-from cli.plan.outcome import describe
+from cli.plan.outcome import describe, platform_objects, render
+from cli.plan.rendering import Renderer
 from cli.plan.report import Against, ClaimPlan, Fault, Report
+from cli.plan.stage import nowhere
 from cli.plan.surroundings import Folders, Gitea, Surroundings
 from cli.plan.wishes import Wish, wishes
+from shared.helm import Engine
 
 DEFAULT_NAMESPACE = "default"
 
@@ -33,16 +37,24 @@ def plan(
             raise Failure("there is no claim to plan in it")
         return report
     with Surroundings.of(cluster, gitea, folders, _planned_address(found)) as around:
-        report.claims = [_claim(wish, number, around) for number, wish in enumerate(found)]
+        with closing(Renderer(around.charts, Engine.load())) as renderer:
+            report.claims = [_claim(wish, number, around, renderer) for number, wish in enumerate(found)]
         host = str(cluster.http.base_url).rstrip("/") if cluster is not None else None
         report.against = Against(host, around.checkout.commit)
-        report.notes += dict.fromkeys([*around.notes, *around.rehearsal.stage.refused])
+        report.notes += dict.fromkeys([*around.notes, *around.rehearsal.stage.refused, *renderer.notes])
     return report
 
 
-def _claim(wish: Wish, number: int, around: Surroundings) -> ClaimPlan:
+def _claim(wish: Wish, number: int, around: Surroundings, renderer: Renderer) -> ClaimPlan:
     played = around.rehearsal.play(wish.kind, wish.document(number)) if wish.playable else None
-    return describe(wish, played)
+    plan_ = describe(wish, played)
+    if played is not None:
+        render(plan_, played, renderer)
+        stage = around.rehearsal.stage
+        if stage.reader is not nowhere:
+            platform_objects(plan_, stage)
+        stage.before.clear()
+    return plan_
 
 
 def _planned_address(found: Sequence[Wish]) -> str | None:

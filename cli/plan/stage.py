@@ -1,7 +1,7 @@
 """A Kubernetes API for handlers in which every write stays: reads go to the cluster, and see what was written here."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -12,6 +12,9 @@ from shared.kube.client import Document, Kube, Resource
 Query = Sequence[tuple[str, str]]
 Reader = Callable[[str, Query], tuple[int, bytes]]
 """Path and query of a GET → status and body."""
+
+SECRETS: Final = "api/v1 secrets"
+"""Never read: a plan shows none, and many who make plans may not read them either."""
 
 _OK: Final = 200
 _FORBIDDEN: Final = 403
@@ -63,6 +66,9 @@ class Stage:
     """What the cluster does not let us read, in its own words."""
     written: dict[tuple[str, str, str], Document | None] = field(default_factory=dict)
 
+    before: dict[tuple[str, str, str], Document | None] = field(default_factory=dict)
+    """The same objects before somebody wrote them."""
+
     @property
     def kube(self) -> Kube:
         """A client that speaks to this stage and to nothing else."""
@@ -74,9 +80,11 @@ class Stage:
         at = Address.of(resource.path(metadata.get("namespace"), metadata["name"]))
         self.written[at.collection, at.namespace or "", metadata["name"]] = dict(document)
 
-    def of_kind(self, kind: str) -> list[Document]:
-        """What was written of a kind."""
-        return [one for one in self.written.values() if one is not None and one.get("kind") == kind]
+    def changed(self, collection: str) -> Iterator[tuple[Document | None, Document | None]]:
+        """What somebody wrote of a collection (`apis/argoproj.io/v1alpha1 applications`): before and after."""
+        for key, document in sorted(self.before.items()):
+            if key[0] == collection:
+                yield document, self.written[key]
 
     def param_serialize(
         self, method: str, path: str, *, query_params: Query, header_params: Any, body: Any, auth_settings: Any
@@ -103,16 +111,18 @@ class Stage:
         there = self.written.get(key)
         if key not in self.written:
             bare = path.rpartition("/")[0] if at.subresource else path
-            status, data = self.reader(bare, ())
+            status, data = nowhere(bare, ()) if at.collection == SECRETS else self.reader(bare, ())
             there = json.loads(data) if status == _OK else None
             if status not in (_OK, _NOT_FOUND):
                 return status, data
         if method == "DELETE":
             self.written[key] = None
+            self.before.setdefault(key, there)
         elif method != "GET":
             is_apply = there is None and isinstance(body, Mapping) and "kind" in body
             if there is None and not is_apply:
                 return _NOT_FOUND, b"{}"
+            self.before.setdefault(key, there)
             there = self.written[key] = _merged(there or _identity(at), body)
         return (_NOT_FOUND, b"{}") if there is None else (_OK, json.dumps(there).encode())
 
@@ -122,13 +132,13 @@ class Stage:
         return _OK, json.dumps(document).encode()
 
     def _list(self, at: Address, path: str, query: Query) -> tuple[int, bytes]:
-        status, data = self.reader(path, query)
+        status, data = nowhere(path, query) if at.collection == SECRETS else self.reader(path, query)
         page: dict[str, Any] = {}
         if status == _OK:
             page = json.loads(data)
         elif status == _FORBIDDEN:
             self.refused.append(str(json.loads(data).get("message", path)))
-        elif self.reader is not nowhere:
+        elif self.reader is not nowhere and at.collection != SECRETS:
             return status, data
         ours = {
             (namespace, name): document
