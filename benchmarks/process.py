@@ -87,7 +87,7 @@ def _first_answer(process: "subprocess.Popen[bytes]", host: str, port: int, begu
             if connection.getresponse().status >= 300:  # noqa: PLR2004 - the bound of HTTP's success codes
                 raise RuntimeError(f"a function is not healthy: {log.read_text()[-500:]}")
         except ConnectionRefusedError:
-            time.sleep(LOOK)
+            time.sleep(LOOK)  # a process that starts tells nobody when it listens
         else:
             return
         finally:

@@ -61,7 +61,7 @@ class Sandbox:
         while self._branch.read_text().strip() == before:
             if time.perf_counter() > deadline:
                 raise TimeoutError("no commit came of an edit")
-            time.sleep(PAUSE)
+            time.sleep(PAUSE)  # a file tells nobody that it changed; the pause is far below what is measured
         return self.head()
 
     def create(self, organization: str, repository: str) -> None:

@@ -123,8 +123,7 @@ def _gitea(document: dict[str, Any], url: str | None, file: Path | None, data_di
 
 
 def _read(gitea: Gitea, reference: Reference, document: dict[str, Any], commit: str | None) -> "Adoption":
-    # pydantic's models and the patch library cost what the other commands need not pay
-    from cli.adoption import Adoption, Scope, adopt  # noqa: PLC0415
+    from cli.adoption import Adoption, Scope, adopt  # noqa: PLC0415 - its libraries cost what others need not pay
 
     scope = Scope.of(document)
     if scope is None:

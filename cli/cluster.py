@@ -73,9 +73,13 @@ class Cluster:
         import httpx  # noqa: PLC0415 - as below
 
         # The library takes most of a second to import, and reads every form of kubeconfig there is.
-        from kubernetes.client import Configuration  # noqa: PLC0415
-        from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION, ConfigException, load_kube_config  # noqa: PLC0415
-        from kubernetes.config.kube_config import KubeConfigMerger  # noqa: PLC0415
+        from kubernetes.client import Configuration  # noqa: PLC0415 - as said
+        from kubernetes.config import (  # noqa: PLC0415 - as said
+            KUBE_CONFIG_DEFAULT_LOCATION,
+            ConfigException,
+            load_kube_config,
+        )
+        from kubernetes.config.kube_config import KubeConfigMerger  # noqa: PLC0415 - as said
 
         configuration, file = Configuration(), str(kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
         try:

@@ -246,7 +246,7 @@ def _watch(sandbox: Sandbox) -> None:
                 complain(
                     f"{name} ended by itself; `infraforge up` in another terminal starts it again\n{words}".rstrip()
                 )
-        time.sleep(_WATCH_INTERVAL)
+        time.sleep(_WATCH_INTERVAL)  # detached processes are no children: nothing tells us that one ended
 
 
 @contextmanager

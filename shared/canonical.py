@@ -81,8 +81,8 @@ def _checked(value: object, path: str, depth: int) -> Json:
 
 def _checked_key(key: object, path: str) -> str:
     if not isinstance(key, str):
-        # A ValueError, as for everything else that a document may not hold.
-        raise ValueError(f"{_named(path)} has the key {key!r}, a {type(key).__name__}: quote it")  # noqa: TRY004
+        message = f"{_named(path)} has the key {key!r}, a {type(key).__name__}: quote it"
+        raise ValueError(message)  # noqa: TRY004 - as for everything else that a document may not hold
     return _checked_text(key, path)
 
 

@@ -141,7 +141,7 @@ class Dispatcher:
                 verdict = await attempt(client, uri, wire, event.data, limit=delivery.limit(), filter_url=filter_url)
             if not verdict.retried or tries == delivery.retry:
                 break
-            await asyncio.sleep(delivery.pause(tries))
+            await asyncio.sleep(delivery.pause(tries))  # the back-off that the trigger asks for
         return verdict, tries + 1
 
     async def _reply(self, verdict: Verdict, event: Event, delivery: Delivery) -> Failure | None:
@@ -156,7 +156,7 @@ class Dispatcher:
                 log.warning("a reply was refused by the broker: %s", error)
                 return Failure(400, self.url, b"", tries + 1)
             except Overloaded:
-                await asyncio.sleep(delivery.pause(tries))
+                await asyncio.sleep(delivery.pause(tries))  # as above
             else:
                 return None
         return Failure(503, self.url, b"", delivery.retry + 1)

@@ -96,9 +96,10 @@ class Letters:
     def page(self, *, limit: int, trigger: str | None = None) -> tuple[int, list[Letter]]:
         """How many letters there are and the newest `limit` of them, without their data."""
         where, values = ("WHERE trigger = ?", (trigger,)) if trigger else ("", ())
-        # Only constants are put into these texts; every value is bound.
-        (count,) = self._db.execute(f"SELECT count(*) FROM letters {where}", values).fetchone()  # noqa: S608
-        rows = self._db.execute(f"SELECT {_BRIEF} FROM letters {where} ORDER BY id DESC LIMIT ?", (*values, limit))  # noqa: S608
+        counted = f"SELECT count(*) FROM letters {where}"  # noqa: S608 - constants; every value is bound
+        newest = f"SELECT {_BRIEF} FROM letters {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - as above
+        (count,) = self._db.execute(counted, values).fetchone()
+        rows = self._db.execute(newest, (*values, limit))
         return count, [_letter(row) for row in rows]
 
     def get(self, identity: int) -> Letter | None:

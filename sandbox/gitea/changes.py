@@ -42,7 +42,7 @@ async def change_files(call: Call) -> Response:
     operations = body.get("files") or []
     if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
         raise Invalid("[]: json: cannot unmarshal files into a list of objects")
-    await asyncio.sleep(call.forge.push_delay)
+    await asyncio.sleep(call.forge.push_delay)  # as long as a push takes a real one, where that was asked for
     async with call.forge.writing(repository):
         base, target, head = await _branches(call, repository, body)
         rule = protection_of(call.forge.store, repository, target)
@@ -109,11 +109,12 @@ def _check(operation: Json, kind: str, path: str, old: Entry | None) -> None:
 def _check_place(path: str, there: dict[str, Entry]) -> None:
     """A file may not take the place of a folder, nor lie in another file."""
     if path in there and there[path].kind == "tree":
-        raise Invalid(f"a directory exists where you’re trying to create a file [path: {path}]")  # noqa: RUF001  # Gitea's
+        raise Invalid(f"a directory exists where you’re trying to create a file [path: {path}]")  # noqa: RUF001 - Gitea's
     for match in re.finditer("/", path):
         above = there.get(path[: match.start()])
         if above and above.kind != "tree":
-            raise Invalid(f"a file exists where you’re trying to create a subfolder [path: {above.path}]")  # noqa: RUF001
+            words = "a file exists where you’re trying to create a subfolder"  # noqa: RUF001 - Gitea's
+            raise Invalid(f"{words} [path: {above.path}]")
 
 
 def _content(operation: Json) -> bytes:

@@ -75,7 +75,7 @@ class Deliveries:
 
     async def _tell(self, client: Any, event: _Event) -> None:
         """Deliver one event to its hooks, one after another."""
-        await asyncio.sleep(event.due - asyncio.get_running_loop().time())
+        await asyncio.sleep(event.due - asyncio.get_running_loop().time())  # Gitea's own delay
         try:
             body = json.dumps(await event.build(), indent=2, ensure_ascii=False)
         except (GitFailed, OSError, LookupError) as error:  # the repository is gone already

@@ -85,7 +85,7 @@ async def serve(forge: Forge, request: Request) -> Response:
     access = admit(forge, request)
     pushing = request.method == "POST" and access.service == RECEIVE
     if pushing and forge.push_delay and request.headers.get("content-length") != "4":  # 4: git's probe, "0000"
-        await asyncio.sleep(forge.push_delay)
+        await asyncio.sleep(forge.push_delay)  # as long as a push takes a real one, where that was asked for
     await forge.git.limit.acquire()
     try:
         exchange = await Exchange.start(forge, request, access, pushing=pushing)

@@ -61,7 +61,7 @@ async def ping(source: PingSource, sink: Sink) -> None:
     start, tick = loop.time(), 0
     while True:
         tick = max(tick + 1, int((loop.time() - start) // source.every) + 1)
-        await asyncio.sleep(start + tick * source.every - loop.time())
+        await asyncio.sleep(start + tick * source.every - loop.time())  # the schedule
         await sink.send(attributes, source.data, namespace=source.namespace)
 
 

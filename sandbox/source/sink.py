@@ -46,7 +46,7 @@ class Sink:
                 return True
             if not again or pause is None:
                 break
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause)  # Knative's own back-off
         log.error("lost, as in Knative: %s of %s: %s", event["type"], event.get("subject", event["source"]), problem)
         return False
 

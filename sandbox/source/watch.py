@@ -60,7 +60,8 @@ class Watch:
                 continue
             log.warning("watch of %s: %s", self.path, problem)
             failures = 1 if time.monotonic() - began > LONGEST_PAUSE else failures + 1
-            await asyncio.sleep(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))
+            pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+            await asyncio.sleep(pause)  # a server that is down is not asked at once again
 
     async def _once(self) -> str | None:
         """List if there is no version to go on from, then watch to the end; returns what went wrong, if anything."""

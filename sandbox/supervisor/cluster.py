@@ -69,7 +69,7 @@ def _await_established(kube: "Kube", kinds: Any, name: str) -> None:
         conditions = (found.get("status") or {}).get("conditions") or []
         if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
             return
-        time.sleep(_POLL)
+        time.sleep(_POLL)  # a watch for one condition, seen once in a sandbox's life, would be more than it is worth
     raise NotEstablished(f"the cluster does not serve {name} after {_TIMEOUT:.0f} s")
 
 

@@ -46,7 +46,7 @@ def follow(paths: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
     log = Log(paths)
     while True:
         yield from log.read()
-        time.sleep(_POLL)
+        time.sleep(_POLL)  # a file tells nobody that it grew
 
 
 def _added(path: Path, position: int) -> bytes | None:

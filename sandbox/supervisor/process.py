@@ -57,12 +57,12 @@ class Process:
         """Wait until the process has ended, and kill its group after `grace` seconds; True when that was needed."""
         deadline = time.monotonic() + grace
         while self.alive and time.monotonic() < deadline:
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # another command's child, perhaps: it cannot be waited for
         if not self.alive:
             return False
         self._signal_group(signal.SIGKILL)
         while self.alive:
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # as above
         return True
 
     def _signal_group(self, number: signal.Signals) -> None:

@@ -57,7 +57,7 @@ class Startup:
             for component in self.components:
                 self._advance(component)
             if not goal <= self._reached:
-                time.sleep(_POLL)
+                time.sleep(_POLL)  # processes that start tell nobody when they are ready
 
     def _take_steps(self) -> None:
         for step in self.steps:

@@ -48,7 +48,7 @@ class Lock:
                 os.close(descriptor)
                 if time.monotonic() >= deadline:
                     raise self._busy() from None
-                time.sleep(_POLL)
+                time.sleep(_POLL)  # a lock that is waited for in the kernel knows no deadline
                 continue
             if self._is_current(descriptor):
                 return descriptor

@@ -236,15 +236,15 @@ def _part(name: str) -> str:
 
 def _failure(response: httpx.Response, path: str) -> InfraForgeError:
     status, words = response.status_code, _words(response)
-    if status == 401:  # noqa: PLR2004
+    if status == 401:  # noqa: PLR2004 - HTTP's own numbers are their names
         return Forbidden(
             f"Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN ({words})", reason="TokenRefused"
         )
-    if status == 403:  # noqa: PLR2004
+    if status == 403:  # noqa: PLR2004 - as above
         return Forbidden(f"Gitea refuses us at {path}: {words}", reason="GiteaForbidden")
-    if status == 404:  # noqa: PLR2004
+    if status == 404:  # noqa: PLR2004 - as above
         return GiteaNotFound(f"Gitea has no {path}: {words}", reason="NotFound")
-    if status == 429 or status >= 500:  # noqa: PLR2004
+    if status == 429 or status >= 500:  # noqa: PLR2004 - as above
         return GiteaUnavailable(f"Gitea answered {status}: {words}")
     if response.has_redirect_location:
         place = without_credentials(response.headers["Location"])

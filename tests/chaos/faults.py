@@ -26,7 +26,7 @@ def delay(seconds: float) -> Fault:
     """Let the request through later."""
 
     async def fault(exchange: Exchange) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # the fault itself
         await exchange.forward()
 
     return fault
@@ -36,7 +36,7 @@ def later(seconds: float, status: int = 202) -> Fault:
     """Say yes at once, and let the request through later, when others have overtaken it."""
 
     async def deliver(exchange: Exchange) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # the fault itself
         await exchange.swallow()
 
     async def fault(exchange: Exchange) -> None:

@@ -163,7 +163,7 @@ class Stage:
                 row.wrong += verdict.statuses
                 self._known |= {*verdict.git, *verdict.statuses}  # told once, so that the next scenario is judged too
                 return False
-            time.sleep(_POLL)
+            time.sleep(_POLL)  # the oracle looks at three systems at once, and none of them tells of the others
 
     @contextmanager
     def _watched(self, row: Row) -> Iterator[None]:

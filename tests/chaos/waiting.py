@@ -18,5 +18,5 @@ def until(what: str, seen: Callable[[], T | None], *, seconds: float, pause: flo
     while not (found := seen()):
         if time.monotonic() > deadline:
             raise NotInTime(f"waited {seconds:.0f} s in vain for {what}")
-        time.sleep(pause)
+        time.sleep(pause)  # another process has no other way to say it; nothing is timed by it
     return found

@@ -15,5 +15,5 @@ def until(look: Callable[[], T], what: str, seconds: float = 60) -> T:
     deadline = time.monotonic() + seconds
     while not (answer := look()):
         assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what} (last: {answer!r})"
-        time.sleep(PAUSE)
+        time.sleep(PAUSE)  # see above
     return answer

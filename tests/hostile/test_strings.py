@@ -148,7 +148,7 @@ class Written:
                 other = PLATFORM.parse(document("PlatformClaim") | {"spec": spec})
                 self.files |= platform_set.files(_environment(given, cluster.type, environment), LAYOUT, platform=other)
 
-    def _ApplicationClaim(self, claim: Any, _: Document) -> None:  # noqa: N802
+    def _ApplicationClaim(self, claim: Any, _: Document) -> None:  # noqa: N802 - the kind's name
         spec = claim.spec
         environment = _environment(document("BootstrapClaim"), spec.clusterType, spec.environment)
         check_names(environment, [application_release(environment.name, one.name) for one in spec.applications], "spec")
@@ -158,7 +158,7 @@ class Written:
         self.files |= application.deployment(claim, environment, LAYOUT)
         self.inside = [f"{application.folder(environment)}/", application.application_set_path(environment)]
 
-    def _PlatformClaim(self, claim: Any, _: Document) -> None:  # noqa: N802
+    def _PlatformClaim(self, claim: Any, _: Document) -> None:  # noqa: N802 - the kind's name
         spec = claim.spec
         environment = _environment(document("BootstrapClaim"), spec.clusterType, spec.environment)
         check_names(environment, [service_release(environment.name, one.name) for one in spec.services], "spec")

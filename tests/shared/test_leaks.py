@@ -142,7 +142,7 @@ HARMLESS: list[tuple[Any, str]] = [
     ({"annotations": {"cert-manager.io/private-key-secret-name": "x1"}}, "an annotation"),
     ({"javaOpts": "-XX:MaxRAMPercentage=75.0 -Djava.security.egd=file:/dev/./urandom -XX:+UseG1GC"}, "options"),
     ({"class": "org.springframework.boot.autoconfigure.SecurityAutoConfiguration2Handler"}, "a class"),
-    ({"path": "/opt/Company/ApplicationServer/WebSphere-9.0/lib/ext/Handler2.jar"}, "a path"),
+    ({"path": "/opt/Company/ApplicationServer/WebSphere-9.0/lib/ext/Handler2.jar"}, "a path, of a server nowhere"),
     ({"name": "APACHESERVER", "level": "APPLICATION_SECURITY_LEVEL_DEBUG"}, "words in capitals"),
     ({"sentry": "https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/1"}, "an address with a user only"),
     ({"config": "ssl_key_file = '/etc/tls/tls.key'\npassword_encryption = scram-sha-256\n"}, "INI"),

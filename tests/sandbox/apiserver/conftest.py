@@ -75,7 +75,7 @@ def start(data: Path, *flags: str, port: int | None = None) -> Running:
         if process.poll() is not None or time.monotonic() > until:
             process.kill()
             raise RuntimeError(f"the server did not start: exit code {process.wait()}")
-        time.sleep(0.02)
+        time.sleep(0.02)  # a process that starts tells nobody when it listens
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ class Running:
                     answer = httpx.Response(503)
                 if answer.status_code == 200 and ready(answer):
                     return answer
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # as said
 
 
 @asynccontextmanager

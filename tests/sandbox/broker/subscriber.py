@@ -85,7 +85,7 @@ class Subscriber:
             self.arrivals.append(Arrival(path, time.monotonic(), headers, body))
             self._changed.notify_all()
         if answer.delay:
-            await asyncio.sleep(answer.delay)
+            await asyncio.sleep(answer.delay)  # a slow subscriber
         if answer.status is None:
             return False
         writer.write(_written(answer))

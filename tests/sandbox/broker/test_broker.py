@@ -159,7 +159,7 @@ def test_a_hanging_subscriber_holds_up_no_other(tmp_path: Path) -> None:
                 assert (await running.send(id=str(number))).status_code == 202
                 async with asyncio.timeout(10):
                     while len(delivered) <= number:
-                        await asyncio.sleep(0)
+                        await asyncio.sleep(0)  # lets the others run
             dead = await letters(running)
 
         assert delivered == ["0", "1", "2", "3", "4"]
@@ -198,7 +198,7 @@ def test_requests_at_a_time_are_bounded_but_waiting_holds_no_slot(tmp_path: Path
         now += 1
         most = max(most, now)
         for _ in range(10):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # lets the others run
         now -= 1
         return httpx.Response(503 if request.headers["ce-id"].startswith("late") else 204)
 
@@ -212,7 +212,7 @@ def test_requests_at_a_time_are_bounded_but_waiting_holds_no_slot(tmp_path: Path
                 await running.send(id=f"now-{number}")
             async with asyncio.timeout(10):
                 while running.dispatcher.load.deliveries > 10:
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # lets the others run
         assert most == 2
 
     run(test)

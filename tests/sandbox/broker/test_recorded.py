@@ -129,7 +129,7 @@ async def _late(delays: list[float]) -> None:
     """Note by how much a clock that ticks every 20 ms is late, for ever."""
     while True:
         began = time.monotonic()
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # the tick
         delays.append(time.monotonic() - began - 0.02)
 
 

@@ -27,7 +27,7 @@ async def _api_server(folder: Path) -> AsyncIterator[Running]:
     kubeconfig = folder / "kubeconfig"
     async with stand_in("apiserver", *arguments), asyncio.timeout(20):
         while not kubeconfig.exists():
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # a file tells nobody that it is there
     cluster = read(kubeconfig)
     async with stand_in("apiserver", *arguments, scheme="https", tls=cluster.tls) as api:
         api.client.headers["Authorization"] = f"Bearer {cluster.token}"

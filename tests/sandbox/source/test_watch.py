@@ -105,7 +105,7 @@ def test_an_api_server_without_the_kind_is_asked_again(caplog: pytest.LogCapture
             await api.until_watched(1)
             async with asyncio.timeout(5):
                 while (await probe.get("/healthz")).status_code != 200:
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # lets the watch run
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(run())

@@ -41,7 +41,7 @@ def reach(holds: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline, what
-        time.sleep(0.002)
+        time.sleep(0.002)  # other threads' waiting is seen from outside only; nothing is timed by it
 
 
 class Steps(list[str]):
