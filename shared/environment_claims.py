@@ -200,9 +200,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
 
         written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
         attempt.begin(DEPLOY)
-        place = self.place(environment)
-        kept = {place.single or name for name in (*self._names(attempt.claim), *last.kept)}
-        self._last_mile.remove_rows(self.place(environment), kept)
+        self._last_mile.remove_rows(self.place(environment), (*self._names(attempt.claim), *last.kept))
         self._report(attempt, environment, last, written)
 
     def is_concerned(self, ref: DeploymentRef) -> bool:
@@ -226,7 +224,8 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         self, claim: EnvironmentClaimT, environment: Environment, rows: Sequence[Row], at: View | None = None
     ) -> Outcome:
         place = self.place(environment)
-        return self._last_mile.look(place, targets(place, self.sources(claim, environment), rows), at)
+        wanted = targets(place, self.sources(claim, environment), rows)
+        return self._last_mile.look(place, wanted, [row.name for row in rows], at)
 
     def _plan(
         self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT]
@@ -368,6 +367,8 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         )
         report.mark(*outcome.condition)
         self._conclude(attempt, environment, last, draft)
+        if outcome.is_removing:
+            attempt.settled = None
 
     def _conclude(
         self, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT], draft: DraftT

@@ -15,7 +15,7 @@ from shared.attempt import Attempt, Gone, Kind
 from shared.claims.meta import Claim
 from shared.claims.status import ClaimStatus
 from shared.conditions import DEPLOYED, find
-from shared.deploying.argocd import Snapshot, View
+from shared.deploying import REMOVING, Snapshot, View
 from shared.deploying.tracking import PASSING
 from shared.errors import InfraForgeError, KubeConflict, PermanentError, Waiting
 from shared.events import ClaimRef, DeploymentRef, Event
@@ -114,8 +114,8 @@ class Follower(Generic[ClaimT]):
             self._begun.move_to_end(ref)
             while len(self._begun) > REMEMBERED:
                 self._begun.popitem(last=False)
-            is_leaving = self._insist(ref, event)
-        return self._reconciler.reconcile(ref, Event(event.id, event.type)) if is_leaving else None
+            has_to_remove = self._insist(ref, event)
+        return self._reconciler.reconcile(ref, Event(event.id, event.type)) if has_to_remove else None
 
     def _insist(self, ref: ClaimRef, event: Event) -> bool:
         for _ in range(1, ATTEMPTS):
@@ -124,7 +124,7 @@ class Follower(Generic[ClaimT]):
         return self._once(self._reconciler.attempt(ref, event.id))
 
     def _once(self, attempt: Attempt[ClaimT]) -> bool:
-        """Whether the claim is on its way out, and waits for ArgoCD to let go."""
+        """Whether the claim waits for ArgoCD to let go of something, and has to see to it."""
         try:
             claim = attempt.reread()
             if claim.metadata.deletionTimestamp is not None:
@@ -132,8 +132,12 @@ class Follower(Generic[ClaimT]):
             before, after = attempt.report.recorded, self._handler.deployed(claim, attempt.now)
         except (Gone, PermanentError, Waiting):
             return False  # the claim's own way says so
-        if after is None or after == before:
+        if after is None:
             return False
+        new = find(after.conditions, DEPLOYED)
+        is_removing = new is not None and new.reason == REMOVING
+        if after == before:
+            return is_removing
         written: dict[str, Any] = after.model_dump(mode="json", exclude_none=True)
         try:
             document = self._kube.patch_status(self._kind.resource, attempt.live, written)
@@ -141,11 +145,11 @@ class Follower(Generic[ClaimT]):
             return False  # deleted meanwhile
         self._metrics.status_writes.inc()
         self._memory.renew(attempt.ref, version_of(attempt.live), version_of(document))
-        old, new = find(before.conditions, DEPLOYED), find(after.conditions, DEPLOYED)
+        old = find(before.conditions, DEPLOYED)
         if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
             log.info("%s: %s: %s", attempt.ref, new.reason, new.message)
             attempt.tell(new.reason, new.message, normal=new.status == "True" or new.reason in PASSING)
-        return False
+        return is_removing
 
 
 def _ref(kind: Kind[Any], document: Document) -> ClaimRef:

@@ -2,13 +2,14 @@
 
 from .ancestry import Ancestry
 from .argocd import ArgoCD, Snapshot, View
-from .deployer import Outcome
+from .deployer import REMOVING, Outcome
 from .landscape import Place, role_of
 from .last_mile import LastMile
 from .rows import status_with, targets, with_deployed
 from .tracking import Target
 
 __all__ = [
+    "REMOVING",
     "Ancestry",
     "ArgoCD",
     "LastMile",

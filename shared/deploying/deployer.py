@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,11 +13,15 @@ from shared.deploying.argocd import REFRESH, REFRESH_SET, ArgoCD, View
 from shared.deploying.landscape import Landscape, Place
 from shared.deploying.tracking import Lag, Target, judge, overall
 from shared.kube.client import Document
+from shared.wording import listed
 
 QUICK: Final = 3
 """Refreshes of one object for one commit that are asked for at once: one can be lost when a set was just created."""
 SPACING: Final = 30.0
 """Seconds between further ones."""
+REMOVING: Final = "Removing"
+"""ArgoCD still runs what is no longer wanted: the claim is looked at again."""
+MAX_NAMED: Final = 5
 REMEMBERED: Final = 10_000
 
 
@@ -27,6 +31,11 @@ class Outcome:
 
     rows: Mapping[str, Deployed]
     condition: tuple[str, ConditionStatus, str, str]
+
+    @property
+    def is_removing(self) -> bool:
+        """Whether something is still there that is no longer wanted."""
+        return self.condition[2] == REMOVING
 
 
 class Deployer:
@@ -48,23 +57,33 @@ class Deployer:
         self._asked: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def look(self, place: Place, targets: Sequence[Target], at: View | None = None) -> Outcome:
-        """How far ArgoCD is with these rows, now or as it was seen in `at`; whatever lags is refreshed."""
+    def look(self, place: Place, targets: Sequence[Target], rows: Iterable[str], at: View | None = None) -> Outcome:
+        """How far ArgoCD is with the targets, now or as it was seen in `at`; whatever lags is refreshed.
+
+        An Application of the set that stands for none of the `rows` is on its way out.
+        """
         view = at or self._argocd
         applications = view.applications(place.environment)
         if applications is None:
             return Outcome({}, NOT_TRACKED)
         seen = Landscape(place, applications, view.set, view.application)
         organization = place.environment.organization
-        rows = {}
+        told = {}
         lagging: dict[tuple[Lag, str], str] = {}
         for target in targets:
             verdict = judge(target, seen, lambda revision, commit: self._contains(organization, revision, commit))
-            rows[target.row] = verdict.deployed
+            told[target.row] = verdict.deployed
             if verdict.lags:
                 lagging.setdefault((verdict.lags, target.application), target.commit or "")
         self._refresh(seen, lagging)
-        return Outcome(rows, (DEPLOYED, *overall(rows)))
+        wanted = place.parts(rows)
+        gone = [
+            name for name, one in applications.items() if (row := place.row(one, orphans=False)) and row not in wanted
+        ]
+        if gone:
+            said = f"ArgoCD has yet to remove {listed(sorted(gone), MAX_NAMED)}; it goes on by itself"
+            return Outcome(told, (DEPLOYED, "False", REMOVING, said))
+        return Outcome(told, (DEPLOYED, *overall(told)))
 
     def _refresh(self, seen: Landscape, lagging: Mapping[tuple[Lag, str], str]) -> None:
         place, kinds = seen.place, {lag for lag, _ in lagging}

@@ -1,7 +1,7 @@
 """What of ArgoCD's objects one claim's deployment hangs on."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.argocd import Role, root_name, set_name
@@ -52,6 +52,10 @@ class Place:
     def application(self, row: str) -> str:
         """The name of the Application that deploys a row."""
         return self.prefix + (self.single or row)
+
+    def parts(self, rows: Iterable[str]) -> frozenset[str]:
+        """What `row` says of the Applications that deploy these rows."""
+        return frozenset(self.single or row for row in rows)
 
     def row(self, application: Document, *, orphans: bool) -> str | None:
         """The row, or `single`, that an Application of this set stands for; None for one that is not ours.

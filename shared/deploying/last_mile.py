@@ -1,6 +1,6 @@
 """Everything that the functions do about what ArgoCD deploys."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from shared.deploying.ancestry import Ancestry
 from shared.deploying.argocd import ArgoCD, Snapshot, View
@@ -18,17 +18,20 @@ class LastMile:
         self._deployer = Deployer(argocd, ancestry.contains)
         self._withdrawal = Withdrawal(argocd, ancestry.contains, pause=pause)
 
-    def look(self, place: Place, targets: Sequence[Target], at: View | None = None) -> Outcome:
-        """How far ArgoCD is with these rows, now or as it was seen in `at`; what lags is refreshed."""
-        return self._deployer.look(place, targets, at)
+    def look(self, place: Place, targets: Sequence[Target], rows: Iterable[str], at: View | None = None) -> Outcome:
+        """How far ArgoCD is with the targets, now or as it was seen in `at`; what lags is refreshed.
+
+        An Application of the set that stands for none of the `rows` is on its way out.
+        """
+        return self._deployer.look(place, targets, rows, at)
 
     def snapshot(self) -> Snapshot | None:
         """All of ArgoCD's objects that are ours; None when there is no ArgoCD."""
         return self._argocd.snapshot()
 
-    def remove_rows(self, place: Place, kept: Collection[str]) -> tuple[str, ...]:
+    def remove_rows(self, place: Place, kept: Iterable[str]) -> tuple[str, ...]:
         """Remove the Applications of rows that are not `kept`; the names of those that are still there."""
-        return self._withdrawal.of_rows(place, kept)
+        return self._withdrawal.of_rows(place, place.parts(kept))
 
     def remove_set(self, place: Place, commit: str) -> tuple[str, ...]:
         """Remove the set, whose file went with `commit`, with its Applications; what is still there."""

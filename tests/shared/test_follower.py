@@ -212,6 +212,14 @@ def test_a_claim_in_deletion_goes_on_its_way_out() -> None:
     assert world.handler.reconciled == [REF]
 
 
+def test_what_is_no_longer_wanted_has_the_claim_looked_at() -> None:
+    world = World()
+    world.handler.says = Deployed(status="False", reason="Removing", message="dev-old is still there")
+    world.send()
+    world.send()
+    assert world.handler.reconciled == [REF, REF]
+
+
 def _never_in_git(world: World) -> None:
     del world.kube.objects[(APPLICATION.resource.plural, REF.namespace, REF.name)]["status"]
 

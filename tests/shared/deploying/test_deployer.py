@@ -23,7 +23,7 @@ class Looks:
         )
 
     def look(self, target: Target = TARGET) -> Outcome:
-        return self.deployer.look(PLACE, [target])
+        return self.deployer.look(PLACE, [target], ["web"])
 
 
 def test_what_runs_is_left_alone() -> None:
@@ -72,3 +72,12 @@ def test_a_lost_refresh_is_asked_for_again_a_few_times() -> None:
     assert len(looks.world.log) == QUICK + 1
     looks.look(Target("web", "dev-web", SOURCE, OLD))
     assert len(looks.world.log) == QUICK + 2, "another commit is another matter"
+
+
+def test_what_is_no_longer_wanted_is_told_until_it_is_gone() -> None:
+    looks = Looks(application(), application("dev-old"), application("dev-platform-db", owner="dev-platform"))
+    outcome = looks.look()
+    assert outcome.is_removing
+    assert outcome.condition[1:] == ("False", "Removing", "ArgoCD has yet to remove dev-old; it goes on by itself")
+    looks.world.objects.pop(("applications", "argocd", "dev-old"))
+    assert not looks.look().is_removing
