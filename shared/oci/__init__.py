@@ -1,5 +1,6 @@
-"""OCI registries: image references, who may be asked, and the digest that a tag stands for."""
+"""OCI registries: image references, who may be asked, the digest that a tag stands for, and charts."""
 
+from shared.oci.charts import ChartMissing, ChartRegistries
 from shared.oci.credentials import Credentials, InvalidCredentials, Login
 from shared.oci.hosts import Authority, HostNotAllowed, HostPolicy
 from shared.oci.outcomes import NotAllowed, Private, Resolution, Resolved, TagMissing, Unavailable
@@ -8,6 +9,8 @@ from shared.oci.resolver import Resolver
 
 __all__ = [
     "Authority",
+    "ChartMissing",
+    "ChartRegistries",
     "Credentials",
     "HostNotAllowed",
     "HostPolicy",

@@ -52,12 +52,12 @@ class Inquiry:
 
     def resolution(self) -> Resolution:
         """`Resolved` or `TagMissing`. Raises `HostNotAllowed`, `Forbidden` and `RegistryUnavailable`."""
-        head = self._ask("HEAD", self._manifest, _ACCEPT, MAX_MANIFEST)
+        head = self.ask("HEAD", self._manifest, _ACCEPT, MAX_MANIFEST)
         if head.status == _OK and "docker-content-digest" in head.headers:
             return Resolved(self._digest(head))
         if head.status not in (_OK, _NOT_FOUND, _NO_SUCH_METHOD):
             raise RegistryUnavailable(f"{self.registry} answers {head.status}")
-        answer = self._ask("GET", self._manifest, _ACCEPT, MAX_MANIFEST)
+        answer = self.ask("GET", self._manifest, _ACCEPT, MAX_MANIFEST)
         if answer.status == _OK:
             return Resolved(self._verified(answer))
         if answer.status == _NOT_FOUND:
@@ -73,7 +73,7 @@ class Inquiry:
     def _manifest(self) -> httpx.URL:
         return self.endpoint.copy_with(path=f"/v2/{self.image.repository}/manifests/{self.image.tag}")
 
-    def _ask(self, method: str, url: httpx.URL, accept: str, limit: int) -> Answer:
+    def ask(self, method: str, url: httpx.URL, accept: str, limit: int) -> Answer:
         """The answer to a question about the repository, with a token if the registry wants one."""
         repository = self.image.repository
         authorization = self.tokens.remembered(self.registry, repository)
@@ -108,7 +108,7 @@ class Inquiry:
 
     def _missing(self, answer: Answer) -> Resolution:
         """404: the tag is missing, if this is a registry at all."""
-        tags = self._tags()
+        tags = self.tags()
         if tags is None and not answer.codes() and "docker-distribution-api-version" not in answer.headers:
             raise RegistryUnavailable(f"{self.registry} answers 404 and does not say of what: is it a registry?")
         if tags is not None and self.image.tag in tags:
@@ -121,7 +121,7 @@ class Inquiry:
             return TagMissing(f"{message}, nor any other: is the repository's name right?")
         return TagMissing(f"{message}; the nearest that exist: {', '.join(close)}", close)
 
-    def _tags(self) -> frozenset[str] | None:
+    def tags(self) -> frozenset[str] | None:
         """The repository's tags, at least the first thousands; none if there is no repository, None if not told."""
         found: set[str] = set()
         url: httpx.URL | None = self.endpoint.copy_with(path=f"/v2/{self.image.repository}/tags/list", query=b"n=1000")
@@ -129,7 +129,7 @@ class Inquiry:
             if url is None:
                 break
             try:
-                answer = self._ask("GET", url, "application/json", MAX_TAG_PAGE)
+                answer = self.ask("GET", url, "application/json", MAX_TAG_PAGE)
             except (HostNotAllowed, Forbidden, RegistryUnavailable):
                 return frozenset(found) or None
             listing = answer.json()

@@ -45,7 +45,7 @@ class Resolver:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._policy = policy
-        self._transport = transport if transport is not None else _pinned(policy)
+        self._transport = transport if transport is not None else pinned(policy)
         self._timeout = timeout
         self._clock = clock
         self._wire = Wire(policy, self._transport, timeout=timeout, cool_down=cool_down, clock=clock)
@@ -115,7 +115,8 @@ def _short(error: Exception) -> str:
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
-def _pinned(policy: HostPolicy) -> httpx.BaseTransport:
+def pinned(policy: HostPolicy) -> httpx.BaseTransport:
+    """Connections to the addresses that the policy allows, and to no other."""
     # httpcore takes 0.1 s to import: not before it is needed.
     from shared.oci.network import PinnedTransport  # noqa: PLC0415 - see above
 
