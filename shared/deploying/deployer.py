@@ -11,7 +11,7 @@ from shared.claims import Deployed
 from shared.conditions import DEPLOYED, NOT_TRACKED, ConditionStatus
 from shared.deploying.argocd import REFRESH, REFRESH_SET, ArgoCD, View
 from shared.deploying.landscape import Landscape, Place
-from shared.deploying.tracking import Lag, Target, judge, overall
+from shared.deploying.tracking import Lag, Target, judge, judge_root, overall
 from shared.kube.client import Document
 from shared.wording import listed
 
@@ -83,6 +83,12 @@ class Deployer:
         if gone:
             said = f"ArgoCD has yet to remove {listed(sorted(gone), MAX_NAMED)}; it goes on by itself"
             return Outcome(told, (DEPLOYED, "False", REMOVING, said))
+        return Outcome(told, (DEPLOYED, *overall(told)))
+
+    def look_at_roots(self, names: Iterable[str], at: View | None = None) -> Outcome:
+        """How far ArgoCD is with the root Applications of these names."""
+        view = at or self._argocd
+        told = {name: judge_root(name, view.application(name)) for name in names}
         return Outcome(told, (DEPLOYED, *overall(told)))
 
     def _refresh(self, seen: Landscape, lagging: Mapping[tuple[Lag, str], str]) -> None:

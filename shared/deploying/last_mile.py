@@ -25,6 +25,10 @@ class LastMile:
         """
         return self._deployer.look(place, targets, rows, at)
 
+    def look_at_roots(self, names: Iterable[str], at: View | None = None) -> Outcome:
+        """How far ArgoCD is with the root Applications of these names."""
+        return self._deployer.look_at_roots(names, at)
+
     def snapshot(self) -> Snapshot | None:
         """All of ArgoCD's objects that are ours; None when there is no ArgoCD."""
         return self._argocd.snapshot()

@@ -27,6 +27,7 @@ PASSING: Final = frozenset({PENDING, "Syncing", "Progressing", NOT_IN_GIT})
 
 MAX_NAMED: Final = 3
 _WELL: Final = frozenset({"Healthy", "Suspended"})
+_ROOT_ERRORS: Final = ("InvalidSpecError", "ComparisonError", "SyncError")
 _FAILED: Final = frozenset({"Failed", "Error"})
 
 Lag = Literal["root", "set", "application"]
@@ -75,6 +76,16 @@ def judge(target: Target, seen: Landscape, contains: Contains) -> Verdict:
         # what ArgoCD says is about an older revision, unless it cannot read any
         return Verdict(_no(target, *spoiled) if spoiled else _pending(target, "the commit"), "application")
     return Verdict(_no(target, *spoiled) if spoiled else _state(target, application))
+
+
+def judge_root(name: str, document: Document | None) -> Deployed:
+    """Whether a root Application brings what is in Git; it looks at every commit, so none is waited for."""
+    if document is None:
+        return Deployed(status="False", reason=PENDING, message=f'the Application "{name}" is not there yet')
+    failed = _condition(document, _ROOT_ERRORS)
+    if failed:
+        return Deployed(status="False", reason=failed[0], message=failed[1])
+    return _state(Target(name, name, {}, None), document)
 
 
 def overall(rows: Mapping[str, Deployed | None]) -> tuple[ConditionStatus, str, str]:
@@ -162,7 +173,7 @@ def _set_error(seen: Landscape) -> tuple[str, str] | None:
 def _root_error(seen: Landscape) -> tuple[str, str] | None:
     if seen.root is None:
         return ROOT_FAILED, f'the Application "{seen.place.root_name}" is missing: the BootstrapClaim makes it'
-    found = _condition(seen.root, ("InvalidSpecError", "ComparisonError", "SyncError"))
+    found = _condition(seen.root, _ROOT_ERRORS)
     operation = _part(seen.root, "status", "operationState")
     if found is None and operation.get("phase") in _FAILED:
         found = "", _text(operation.get("message"))

@@ -9,7 +9,7 @@ import pytest
 from shared.claims import Deployed
 from shared.deploying import Place, Target
 from shared.deploying.landscape import Landscape
-from shared.deploying.tracking import judge, overall
+from shared.deploying.tracking import judge, judge_root, overall
 from tests.shared.deploying.documents import (
     ENVIRONMENT,
     LATER,
@@ -142,6 +142,19 @@ def test_the_cause_stays_while_it_tries_again() -> None:
 def test_a_row_without_files() -> None:
     verdict = judge(Target("web", "dev-web", SOURCE, None), seen({}), contains)
     assert (verdict.deployed.reason, verdict.lags) == ("NotInGit", None)
+
+
+ROOTS = {
+    "it brings what is in Git": (root(health={"status": "Healthy"}), "Deployed"),
+    "it is not there yet": (None, "Pending"),
+    "it cannot read": (FAILED_ROOT, "ComparisonError"),
+    "a set that cannot generate": (root(health={"status": "Degraded", "message": "dev-apps"}), "Degraded"),
+}
+
+
+@pytest.mark.parametrize(("document", "reason"), ROOTS.values(), ids=ROOTS)
+def test_roots(document: Any, reason: str) -> None:
+    assert judge_root("nonprod-apps", document).reason == reason
 
 
 GOOD = Deployed(status="True", reason="Deployed")
