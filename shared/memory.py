@@ -14,7 +14,7 @@ from typing import Any, Final
 from shared.events import ClaimRef, Version
 
 MAX_ENTRIES: Final = 50_000
-"""About 30 MB; the claim that was longest not heard of is forgotten first."""
+"""About 110 MB, 2.2 kB for each settled claim; the claim that was longest not heard of is forgotten first."""
 
 
 def version_of(document: Mapping[str, Any]) -> Version | None:
