@@ -11,8 +11,10 @@ from shared.argocd import Role
 from shared.charts import Charts as Embedded
 from shared.charts import read, revision
 from shared.errors import PermanentError
+from shared.wording import listed
 
 CHARTS: Final[Mapping[Role, str]] = {"apps": "charts", "platform": "platform-charts"}
+MAX_NAMED: Final = 20
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 Chart = Mapping[str, bytes]
@@ -51,10 +53,10 @@ class Charts:
 
     def _read(self, organization: str, repository: str, revision: str, name: str) -> Chart:
         if self.is_embedded(repository, revision):
-            found = next(self.embedded[role] for role, known in CHARTS.items() if known == repository).get(name)
-            if found is None:
-                raise Absent(f"{repository} has no chart {name} at {revision}")
-            return found
+            embedded = next(self.embedded[role] for role, known in CHARTS.items() if known == repository)
+            if name not in embedded:
+                raise _absent(repository, revision, name, sorted(embedded))
+            return embedded[name]
         clone = self.clone(organization, repository)
         if clone is None:
             raise Missing(f"there is no clone of {repository} to find chart {name} at {revision} in")
@@ -64,7 +66,8 @@ class Charts:
         inside = f"{name}/"
         files = {path.removeprefix(inside): data for path, data in clone.files(commit, [name]).items()}
         if "Chart.yaml" not in files:
-            raise Absent(f"{repository} has no chart {name} at {revision}")
+            names = (clone.run("ls-tree", "-d", "-z", "--name-only", commit) or b"").decode(errors="replace")
+            raise _absent(repository, revision, name, sorted(filter(None, names.split("\0"))))
         return files
 
     @functools.cached_property
@@ -77,6 +80,10 @@ class Charts:
             except PermanentError:
                 found[role] = {}
         return found
+
+
+def _absent(repository: str, revision: str, name: str, there: list[str]) -> Absent:
+    return Absent(f"{repository} has no chart {name} at {revision}; it has {listed(there, MAX_NAMED)}")
 
 
 def _commit(clone: Clone, revision: str) -> str | None:

@@ -1,6 +1,6 @@
 """What a clone of `voltran` tells of the platform, where no cluster is asked: environments, addresses, charts. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,6 +65,13 @@ def bootstraps(tree: Tree, embedded: Mapping[Role, str]) -> list[Document]:
         _bootstrap(found, type_, environments, {role: list(_sets(tree, type_, role)) for role in ROLES}, embedded)
         for type_, environments in types.items()
     ]
+
+
+def status(documents: Iterable[Document]) -> dict[str, Any]:
+    """What the status of one BootstrapClaim would be that stands for all of these."""
+    documents = list(documents)
+    clusters = [cluster for one in documents for cluster in one["status"]["clusters"]]
+    return {**documents[0]["status"], "clusters": clusters} if documents else {}
 
 
 def _bootstrap(

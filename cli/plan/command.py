@@ -110,6 +110,10 @@ def plan(
     output: Annotated[
         Format, typer.Option("--output", "-o", help="For people (text), programs (json) or a pull request (markdown).")
     ] = Format.TEXT,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="In text: show objects that come or go as a whole, and not their names alone."),
+    ] = False,
 ) -> None:
     """Show what claims would change, and change nothing: neither in the cluster nor in Git.
 
@@ -137,7 +141,7 @@ def plan(
     where = _Where(gitea_url, gitea_token_file, kubeconfig, context, data_dir)
     report = planned(filename, cluster, where.gitea, Folders(voltran, charts, platform_charts), namespace)
     code = FAILED if report.is_wrong else CHANGES if report.changes else OK
-    _show(report, output, code)
+    _show(report, output, code, full=full)
     raise typer.Exit(code)
 
 
@@ -187,7 +191,7 @@ def _needs_token() -> str:
     )
 
 
-def _show(report: "Report", output: Format, code: int) -> None:
+def _show(report: "Report", output: Format, code: int, *, full: bool) -> None:
     if output is Format.JSON:
         from cli.plan.document import document  # noqa: PLC0415 - as above
 
@@ -199,4 +203,4 @@ def _show(report: "Report", output: Format, code: int) -> None:
     else:
         from cli.plan.text import show  # noqa: PLC0415 - as above
 
-        show(report, stdout())
+        show(report, stdout(), full=full)

@@ -5,7 +5,7 @@ entities: it can neither leave its place nor mention anybody.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from cli.plan.report import ClaimPlan, FileChange, ObjectChange, Report, counted
@@ -14,6 +14,8 @@ from cli.plan.text import SIGNS, counts, printable, tags, titled, verdict
 LIMIT: Final = 60_000
 """Characters: GitHub takes 65,536 in one comment."""
 
+_FOLDING: Final = 200
+"""Characters around what is folded."""
 _MARKS: Final = re.compile(r"[&<>`*_\[\]|@#\\~!$]")
 
 
@@ -25,17 +27,27 @@ def markdown(report: Report) -> str:
     parts += [f"- :x: {plain(str(fault))}\n" for fault in report.errors]
     parts += [f"- {plain(note)}\n" for note in report.notes]
     heads = [list(_head(plan)) for plan in report.claims]
-    room = LIMIT - sum(map(len, parts)) - sum(len(line) for head in heads for line in head)
+    room = LIMIT - sum(map(len, parts)) - sum(len(line) + 1 for head in heads for line in head)
     for plan, head in zip(report.claims, heads, strict=True):
         parts += head
-        for block in _details(plan):
-            if len(block) <= room:
-                room -= len(block)
-                parts.append(block)
-            else:
-                parts.append("_Too long to be shown here: run `infraforge plan`._\n")
-                break
+        for title, blocks in _details(plan):
+            fitting = _fitting(blocks, room)
+            room -= sum(map(len, fitting)) + _FOLDING
+            left = len(blocks) - len(fitting)
+            more = [f"_{left} more, too long to be shown here: run `infraforge plan`._\n"] if left else []
+            parts.append("\n".join((f"<details><summary>{title}</summary>\n", *fitting, *more, "</details>\n")))
     return "\n".join(parts)
+
+
+def _fitting(blocks: Sequence[str], room: int) -> list[str]:
+    """The first of them that fit, all together."""
+    found: list[str] = []
+    for block in blocks:
+        room -= len(block) + 1
+        if room < 0:
+            break
+        found.append(block)
+    return found
 
 
 def plain(text: str) -> str:
@@ -61,9 +73,9 @@ def _table(report: Report) -> Iterator[str]:
 
 
 def _head(plan: ClaimPlan) -> Iterator[str]:
-    where = f", {plain(plan.place)}" if plan.place else ""
+    known = [] if plan.claim == "unknown" else [plan.claim]
     yield f"### {plain(str(plan))}\n"
-    yield f"{plain(plan.origin)}, {plan.claim}{where}\n"
+    yield f"{plain(', '.join(filter(None, [plan.origin, *known, plan.place])))}\n"
     for fault in plan.errors:
         yield f"- :x: {plain(str(fault))}"
     if plan.confirmation:
@@ -77,15 +89,11 @@ def _head(plan: ClaimPlan) -> Iterator[str]:
     yield ""
 
 
-def _details(plan: ClaimPlan) -> Iterator[str]:
+def _details(plan: ClaimPlan) -> Iterator[tuple[str, list[str]]]:
     if plan.files:
-        yield _folded(f"{sum(counted(plan.files))} files in voltran", [_file(one) for one in plan.files])
+        yield f"{sum(counted(plan.files))} files in voltran", [_file(one) for one in plan.files]
     if plan.objects:
-        yield _folded(f"{sum(counted(plan.objects))} objects in the cluster", [_object(one) for one in plan.objects])
-
-
-def _folded(summary: str, blocks: list[str]) -> str:
-    return "\n".join((f"<details><summary>{summary}</summary>\n", *blocks, "</details>\n"))
+        yield f"{sum(counted(plan.objects))} objects in the cluster", [_object(one) for one in plan.objects]
 
 
 def _file(one: FileChange) -> str:

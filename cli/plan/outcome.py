@@ -14,6 +14,7 @@ from cli.plan.tree import Tree
 from cli.plan.wishes import Wish
 from shared.canonical import yaml_bytes
 from shared.claims import CONFIRM_REMOVAL
+from shared.conditions import READY
 from shared.environment_claims import CONFIRMATION
 from shared.kube.client import Document
 from shared.voltran import KEEP
@@ -25,10 +26,11 @@ _VALUES: Final = "/values.yaml"
 _DIGEST: Final = "Digest"
 
 
-def describe(wish: Wish, played: Played | None) -> ClaimPlan:
+def describe(wish: Wish, played: Played | None, *, is_live: bool) -> ClaimPlan:
     """The plan of one claim, but for what is rendered. `played` is None for one that no handler could take."""
-    news = "created" if wish.live is None else "changed" if wish.is_news else "unchanged"
-    plan = ClaimPlan(wish.kind.name, wish.namespace, wish.name, wish.manifest.origin, news)  # type: ignore[arg-type]  # one of the three
+    plan = ClaimPlan(wish.kind.name, wish.namespace, wish.name, wish.manifest.origin)
+    if is_live:
+        plan.claim = "created" if wish.live is None else "changed" if wish.is_news else "unchanged"
     plan.errors += wish.faults
     plan.notes += wish.notes
     if played is None:
@@ -45,7 +47,8 @@ def describe(wish: Wish, played: Played | None) -> ClaimPlan:
         plan.prunes += _prunes(played.edit, kept)
         plan.images += _images(played.edit)
     if played.status.confirmation:
-        asked = next((one.message for one in played.status.conditions if one.reason == CONFIRMATION), "")
+        said = {one.type: one.message for one in played.status.conditions if one.reason == CONFIRMATION}
+        asked = said.get(READY) or next(iter(said.values()), "")
         plan.confirmation = Confirmation(asked, f"{CONFIRM_REMOVAL}={played.status.confirmation}")
     plan.notes += _digests(spec, plan)
     return plan

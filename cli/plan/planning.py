@@ -14,6 +14,7 @@ from cli.plan.stage import nowhere
 from cli.plan.surroundings import Folders, Gitea, Surroundings
 from cli.plan.wishes import Wish, wishes
 from shared.helm import Engine
+from shared.kinds import BOOTSTRAP
 
 DEFAULT_NAMESPACE = "default"
 
@@ -46,15 +47,20 @@ def plan(
 
 
 def _claim(wish: Wish, number: int, around: Surroundings, renderer: Renderer) -> ClaimPlan:
-    played = around.rehearsal.play(wish.kind, wish.document(number)) if wish.playable else None
-    plan_ = describe(wish, played)
-    if played is not None:
-        render(plan_, played, renderer)
-        stage = around.rehearsal.stage
-        if stage.reader is not nowhere:
-            platform_objects(plan_, stage)
-        stage.before.clear()
-    return plan_
+    stage, is_live = around.rehearsal.stage, around.rehearsal.stage.reader is not nowhere
+    if not wish.playable:
+        return describe(wish, None, is_live=is_live)
+    is_platform = wish.kind is BOOTSTRAP
+    played = around.rehearsal.play(wish.kind, wish.document(number, around.clone_status if is_platform else {}))
+    found = describe(wish, played, is_live=is_live)
+    if not is_live:
+        found.notes += around.others(found, played)
+    render(found, played, renderer)
+    if is_platform:
+        stage.forget(BOOTSTRAP.resource, around.told)
+        if is_live:
+            platform_objects(found, stage)
+    return found
 
 
 def _planned_address(found: Sequence[Wish]) -> str | None:

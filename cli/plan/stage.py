@@ -80,6 +80,12 @@ class Stage:
         at = Address.of(resource.path(metadata.get("namespace"), metadata["name"]))
         self.written[at.collection, at.namespace or "", metadata["name"]] = dict(document)
 
+    def forget(self, resource: Resource, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Have `documents` there no longer."""
+        for one in documents:
+            at = Address.of(resource.path(one["metadata"]["namespace"], one["metadata"]["name"]))
+            self.written.pop((at.collection, at.namespace or "", one["metadata"]["name"]), None)
+
     def changed(self, collection: str) -> Iterator[tuple[Document | None, Document | None]]:
         """What somebody wrote of a collection (`apis/argoproj.io/v1alpha1 applications`): before and after."""
         for key, document in sorted(self.before.items()):

@@ -1,17 +1,19 @@
 """What a plan is held against: a cluster or none, the platform's Git, and what follows from both."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cli.clone import Clone
 from cli.cluster import Cluster, Refused
 from cli.exits import FAILED, Failure
 from cli.plan import clone_facts
 from cli.plan.charts import Charts
-from cli.plan.rehearsal import Rehearsal, Settings
+from cli.plan.outcome import FOLDERS
+from cli.plan.rehearsal import Played, Rehearsal, Settings
+from cli.plan.report import ClaimPlan
 from cli.plan.stage import Query, Stage
 from cli.plan.stand_ins import Shelf
 from cli.plan.tree import Checkout
@@ -22,6 +24,10 @@ from shared.kinds import BOOTSTRAP
 from shared.kube.client import Document
 
 DEFAULT_ORGANIZATION: Final = "platform"
+UNASKED: Final = (
+    "no cluster was asked: what others claim, which volume claims a service has, and what the API server would say is "
+    "not looked at"
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,23 @@ class Surroundings:
     rehearsal: Rehearsal
     charts: Charts
     checkout: Checkout
-    organization: str
     notes: list[str] = field(default_factory=list)
+    told: Sequence[Document] = ()
+    """BootstrapClaims as the clone alone tells of them; none where a cluster has one."""
+
+    @property
+    def clone_status(self) -> Mapping[str, Any]:
+        """The status of the one that stands for all of them."""
+        return clone_facts.status(self.told)
+
+    def others(self, plan: ClaimPlan, played: Played) -> Iterator[str]:
+        """A note when the claim's files were written for another claim."""
+        if played.edit is None or plan.kind not in FOLDERS:
+            return
+        folder = f"environments/{plan.place}/{FOLDERS[plan.kind]}"
+        writer = self.checkout.writer(folder)
+        if writer and writer.startswith(f"{plan.kind}/") and writer != str(plan):
+            yield f"{folder} was written for {writer}: while that is there, this one is refused (EnvironmentConflict)"
 
     @classmethod
     @contextmanager
@@ -73,11 +94,13 @@ class Surroundings:
             stage = Stage(_reader(cluster)) if cluster is not None else Stage()
             system = claims[0].metadata.namespace if claims else clone_facts.SYSTEM_NAMESPACE
             settings = Settings(clone_facts.layout(checkout.tree, named), system)
-            if not claims and (cluster is None or notes):
-                found = clone_facts.roots(checkout.tree)
-                organization = found.organization if found else organization
-                for document in clone_facts.bootstraps(checkout.tree, charts.revisions):
-                    stage.put(BOOTSTRAP.resource, document)
+            if cluster is None:
+                notes.append(UNASKED)
+            told = clone_facts.bootstraps(checkout.tree, charts.revisions) if not claims else []
+            for document in told:
+                stage.put(BOOTSTRAP.resource, document)
+            found = clone_facts.roots(checkout.tree)
+            organization = found.organization if told and found else organization
             others = {organization: checkout}
 
             def at(name: str) -> Checkout:
@@ -85,7 +108,7 @@ class Surroundings:
                     others[name] = _checkout(clones.get(name, REPOSITORY), notes, needed=False)
                 return others[name]
 
-            yield cls(Rehearsal(stage, Shelf(at), settings, charts), charts, checkout, organization, notes)
+            yield cls(Rehearsal(stage, Shelf(at), settings, charts), charts, checkout, notes, told)
 
 
 @dataclass

@@ -14,12 +14,12 @@ SIGNS: Final = {"added": "+", "changed": "~", "removed": "-"}
 _SIGN_COLOURS: Final = {"added": "green", "changed": "yellow", "removed": "red"}
 
 
-def show(report: Report, console: Console) -> None:
-    """Print the summary first, and then claim after claim."""
+def show(report: Report, console: Console, *, full: bool) -> None:
+    """Print the summary first, and then claim after claim; with `full` also what comes or goes as a whole."""
     if report.claims:
         console.print(_table(report.claims))
     for plan in report.claims:
-        for line in _claim(plan):
+        for line in _claim(plan, full=full):
             console.print(line, soft_wrap=True)
     for note in report.notes:
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
@@ -70,9 +70,11 @@ def counts(changes: Sequence[FileChange] | Sequence[ObjectChange]) -> str:
     return " ".join(parts) or "-"
 
 
-def _claim(plan: ClaimPlan) -> Iterator[Text]:
+def _claim(plan: ClaimPlan, *, full: bool) -> Iterator[Text]:
     yield Text("")
-    yield Text(f"{plan}  ({plan.origin}; {plan.claim}{f'; {plan.place}' if plan.place else ''})", style="bold")
+    known = [] if plan.claim == "unknown" else [plan.claim]
+    told = "; ".join(filter(None, [plan.origin, *known, plan.place]))
+    yield Text(f"{plan}  ({printable(told)})", style="bold")
     for fault in plan.errors:
         yield _error(str(fault))
     if plan.confirmation:
@@ -86,10 +88,10 @@ def _claim(plan: ClaimPlan) -> Iterator[Text]:
     for file in plan.files:
         held = "  (once it is confirmed)" if file.held else ""
         yield Text(f"  {SIGNS[file.change]} {file.path}{held}", style=_SIGN_COLOURS[file.change])
-        yield from _diff(file.diff, file.hidden)
+        yield from _diff(file.diff, file.hidden) if full or file.change != "removed" else ()
     for one in plan.objects:
         yield Text(f"  {SIGNS[one.change]} {titled(one)}", style=_SIGN_COLOURS[one.change])
-        yield from _diff(one.diff, None)
+        yield from _diff(one.diff, None) if full or one.change == "changed" else ()
 
 
 def titled(one: ObjectChange) -> str:

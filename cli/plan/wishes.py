@@ -21,7 +21,7 @@ ORDER: Final = ("BootstrapClaim", "InfrastructureClaim", "PlatformClaim", "Appli
 MAX_NAMED: Final = 5
 _BY_NAME: Final[Mapping[str, Kind[Any]]] = {one.name: one for one in vars(kinds).values() if isinstance(one, Kind)}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "resourceVersion", "finalizers", "managedFields")
-_SCHEMA: Final = ("is invalid:", "unknown field", "strict decoding error")
+_SCHEMA: Final = ("is invalid:", "unknown field", "strict decoding error", "field not declared in schema")
 """What an API server says of what the model has said already."""
 _IMMUTABLE: Final = "self == oldSelf"
 
@@ -57,8 +57,8 @@ class Wish:
         found = read(self.kind.name, {k: v for k, v in (self.live or {}).items() if k != "status"})
         return found.model_dump(include={"spec"}) if isinstance(found, Claim) else None
 
-    def document(self, number: int) -> Document:
-        """The claim as the API server would hold it; `number` orders those that are new."""
+    def document(self, number: int, status: Mapping[str, Any]) -> Document:
+        """The claim as the API server would hold it; `number` orders those that are new, which have this `status`."""
         live: dict[str, Any] = (self.live or {}).get("metadata") or {}
         ours = self.manifest.document["metadata"]
         generation = int(live.get("generation", 0)) + (1 if self.is_news else 0)
@@ -75,7 +75,7 @@ class Wish:
         document = {"apiVersion": API_VERSION, "kind": self.kind.name, "metadata": metadata}
         return document | {
             "spec": self.manifest.document.get("spec"),
-            "status": (self.live or {}).get("status") or {},
+            "status": dict(status) if self.live is None else self.live.get("status") or {},
         }
 
 
