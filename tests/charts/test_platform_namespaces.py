@@ -27,6 +27,8 @@ def test_a_namespace_is_never_taken_away(values: str) -> None:
     annotations = only(platform.objects(NAMESPACES, values), "Namespace", "shop")["metadata"]["annotations"]
 
     assert annotations["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false"
+    # One that is no longer in Git would keep the Application OutOfSync for ever.
+    assert annotations["argocd.argoproj.io/compare-options"] == "IgnoreExtraneous"
     assert annotations["helm.sh/resource-policy"] == "keep"
 
 

@@ -16,6 +16,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- $kept := dict
   "helm.sh/resource-policy" "keep"
   "argocd.argoproj.io/sync-options" "Prune=false,Delete=false"
+  "argocd.argoproj.io/compare-options" "IgnoreExtraneous"
 }}
 apiVersion: v1
 kind: Namespace
