@@ -55,6 +55,12 @@ def up(
         Literal["sandbox", "external"],
         typer.Option(help="external: something of yours posts events (and pings) to broker.url."),
     ] = "sandbox",
+    argocd: Annotated[
+        Literal["sandbox", "external", "off"],
+        typer.Option(
+            help="external: a real ArgoCD deploys what Git says to the cluster of --kubeconfig; off: nothing does."
+        ),
+    ] = "sandbox",
     gitea_push_delay: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Let each push take as long as a real Gitea's, e.g. 500ms.")
     ] = None,
@@ -90,6 +96,7 @@ def up(
         event_source=event_source,
         gitea_push_delay=gitea_push_delay,
         resync_interval=resync_interval,
+        argocd=argocd,
     )
     tokens = _tokens(gitea_url, gitea_token_file, argocd_token_file)
     with interruptible():

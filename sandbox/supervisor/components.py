@@ -19,6 +19,7 @@ GITEA: Final = "gitea"
 REGISTRY: Final = "registry"
 BROKER: Final = "broker"
 SOURCE: Final = "source"
+ARGOCD: Final = "argocd"
 FUNCTIONS: Final = tuple(KINDS)
 
 CLUSTER_READY: Final = "cluster"
@@ -110,7 +111,8 @@ class Blueprint:
             self._broker(),
         ]
         source = [self._source()] if self.options.event_source == "sandbox" else []
-        return [*infrastructure, *(self._function(name) for name in FUNCTIONS), *source]
+        argocd = [self._argocd()] if self.options.argocd == "sandbox" else []
+        return [*infrastructure, *(self._function(name) for name in FUNCTIONS), *source, *argocd]
 
     def _apiserver(self) -> Component:
         content = ("--namespaces", ",".join(NAMESPACES), "--crds", str(self.crds_folder))
@@ -146,6 +148,15 @@ class Blueprint:
         )
         needs = frozenset({BROKER, CLUSTER_READY})
         return Component(SOURCE, (*self._module(SOURCE), *arguments), f"{self.url(SOURCE)}/healthz", needs)
+
+    def _argocd(self) -> Component:
+        arguments = (
+            *("--kubeconfig", str(self.kubeconfig)),
+            *("--gitea-url", GITEA_URL, "--gitea-endpoint", self.gitea),
+            *("--registry-mirror", f"{MIRRORED}={self.registry}"),
+        )
+        needs = frozenset({CLUSTER_READY})
+        return Component(ARGOCD, (*self._module(ARGOCD), *arguments), f"{self.url(ARGOCD)}/healthz", needs)
 
     def _function(self, name: str) -> Component:
         source = str(PACKAGES / "functions" / name / "main.py")

@@ -7,6 +7,7 @@ from typing import Final, Literal, Self
 from sandbox.supervisor.directory import DataDirectory, write_private
 
 EventSource = Literal["sandbox", "external"]
+ArgoCD = Literal["sandbox", "external", "off"]
 
 RESYNC_INTERVAL: Final = 180
 """Seconds between two pings by which every function looks at everything again."""
@@ -22,6 +23,7 @@ class Options:
     event_source: EventSource = "sandbox"
     gitea_push_delay: str | None = None
     resync_interval: int = RESYNC_INTERVAL
+    argocd: ArgoCD = "sandbox"
     organization: str = "platform"
 
     def arguments(self) -> list[str]:

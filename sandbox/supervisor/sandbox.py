@@ -12,6 +12,7 @@ import yaml
 from sandbox.supervisor import accounts, cluster, eventing, ports
 from sandbox.supervisor.components import (
     APISERVER,
+    ARGOCD,
     BROKER,
     CLUSTER_READY,
     FUNCTIONS,
@@ -37,8 +38,8 @@ from sandbox.supervisor.wake import wake
 
 State = Literal["ready", "unresponsive", "crashed", "stopped", "external"]
 
-ALL: Final = (APISERVER, GITEA, REGISTRY, BROKER, *FUNCTIONS, SOURCE)
-_WAVES: Final = ((SOURCE, BROKER, *FUNCTIONS), (APISERVER, GITEA, REGISTRY))
+ALL: Final = (APISERVER, GITEA, REGISTRY, BROKER, *FUNCTIONS, SOURCE, ARGOCD)
+_WAVES: Final = ((SOURCE, BROKER, *FUNCTIONS, ARGOCD), (APISERVER, GITEA, REGISTRY))
 """In which order components stop: first those that write, then those that are written to."""
 _GRACE: Final = 10.0
 _WIDTH: Final = 400
@@ -103,11 +104,13 @@ class Sandbox:
         blueprint = self.blueprint
         ours = {component.name: component for component in blueprint.components()}
         external = {APISERVER: None, GITEA: blueprint.gitea, REGISTRY: blueprint.registry, SOURCE: None}
+        external |= {} if blueprint.options.argocd == "off" else {ARGOCD: None}
         return [
             self._state(blueprint, ours[name])
             if name in ours
             else ComponentState(name, "external", external.get(name) or "")
             for name in ALL
+            if name in ours or name in external
         ]
 
     def crashed(self) -> Iterator[tuple[str, int]]:

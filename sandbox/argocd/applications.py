@@ -1,0 +1,291 @@
+"""The Application controller: compares, syncs by itself where that is wished, and takes objects along when it goes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Final
+
+from sandbox.argocd import autosync, health
+from sandbox.argocd.api import APPLICATION, PROJECT, Api, Json
+from sandbox.argocd.comparison import Comparison, Managed, compare
+from sandbox.argocd.manifests import Manifests, ManifestsFailed, Target
+from sandbox.argocd.operations import Operations
+from sandbox.argocd.projects import is_application, sources_of, violations
+from sandbox.argocd.recorder import Recorder, now
+from sandbox.argocd.sets import APPLICATION_REFRESH, RESOURCES_FINALIZER
+from sandbox.argocd.store import Key, Store
+from sandbox.argocd.writing import Writer
+
+_SOON: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Level(IntEnum):
+    """How new the revisions of a comparison must be."""
+
+    NONE = 0
+    RECENT = 1
+    """Those that were compared last: something in the cluster has changed."""
+    LATEST = 2
+    """What was heard of the repositories lately."""
+    FORCED = 3
+    """What the repositories say now."""
+
+
+@dataclass
+class Applications:
+    """Reconciles Applications, one call an Application; raises `ApiError` when the API server is in the way.
+
+    `again` asks for another call for a key, after some seconds.
+    """
+
+    api: Api
+    store: Store
+    manifests: Manifests
+    operations: Operations
+    recorder: Recorder
+    writer: Writer
+    poll: float
+    again: Callable[[Key, float], None]
+    _wanted: dict[Key, Level] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def want(self, key: Key, level: Level) -> None:
+        """Have an Application compared at its next call, at this level at least."""
+        with self._lock:
+            self._wanted[key] = max(level, self._wanted.get(key, Level.NONE))
+
+    def reconcile(self, key: Key) -> None:
+        """Look at an Application."""
+        application = self.store.get(APPLICATION, *key)
+        if application is None:
+            with self._lock:
+                self._wanted.pop(key, None)
+            return
+        project = self.store.get(PROJECT, key[0], application["spec"].get("project", ""))
+        level = self._level(key, application)
+        if level:
+            application = self._refresh(application, project, level)
+        if application.get("operation"):
+            application, wait = self.operations.proceed(application, project)
+            if wait:
+                self.again(key, wait)
+                return
+            self.want(key, Level.LATEST)
+            self.again(key, 0.0)
+        elif _doomed(application):
+            self._finalize(application)
+        else:
+            self.again(key, max(self.poll - _age(application), _SOON))
+
+    def _level(self, key: Key, application: Json) -> Level:
+        status = application.get("status") or {}
+        with self._lock:
+            level = self._wanted.pop(key, Level.NONE)
+        if APPLICATION_REFRESH in (application["metadata"].get("annotations") or {}):
+            return Level.FORCED
+        compared = (status.get("sync") or {}).get("comparedTo") or {}
+        if _sources(compared) != sources_of(application["spec"]) and not _invalid(status):
+            return Level.FORCED
+        if (compared.get("destination") or {}) != application["spec"]["destination"] and not _invalid(status):
+            return max(level, Level.LATEST)
+        return max(level, Level.LATEST) if _age(application) >= self.poll else level
+
+    def _refresh(self, application: Json, project: Json | None, level: Level) -> Json:
+        if problems := violations(application["spec"], project):
+            conditions = [{"type": "InvalidSpecError", "message": text} for text in problems]
+            return self._tell(application, _invalid_status(application, conditions))
+        problem, target = "", Target((), (), ())
+        try:
+            target = self._target(application, level)
+        except ManifestsFailed as error:
+            problem = str(error)
+        comparison = compare(application, target.objects, self.api, self.store, failed=bool(problem))
+        status = _status(application, target, comparison)
+        conditions = [{"type": "ComparisonError", "message": problem}] if problem else []
+        decision = autosync.decide(application, status["sync"], comparison)
+        if decision.problem:
+            conditions.append({"type": "SyncError", "message": decision.problem})
+        if decision.wait:
+            key = (application["metadata"]["namespace"], application["metadata"]["name"])
+            self.want(key, Level.LATEST)
+            self.again(key, decision.wait)
+        if decision.operation:
+            application = self._begin(application, decision.operation)
+        return self._tell(application, status | {"conditions": conditions})
+
+    def _target(self, application: Json, level: Level) -> Target:
+        revisions: list[str] = []
+        sync = (application.get("status") or {}).get("sync") or {}
+        if level is Level.RECENT and _sources(sync.get("comparedTo") or {}) == sources_of(application["spec"]):
+            revisions = sync.get("revisions") or ([sync["revision"]] if sync.get("revision") else [])
+            revisions = revisions if sync.get("status") != "Unknown" else []
+        return self.manifests.load(application, revisions=revisions, anew=level is Level.FORCED)
+
+    def _begin(self, application: Json, operation: Json) -> Json:
+        status = {key: value for key, value in application["status"].items() if key != "operationState"}
+        written = self.writer.write(application, {**application, "operation": operation, "status": status})
+        sync = operation["sync"]
+        revision = ", ".join(sync.get("revisions") or [sync.get("revision", "")])
+        self.recorder.normal(written, "OperationStarted", f"Initiated automated sync to '{revision}'")
+        return written
+
+    def _tell(self, application: Json, status: Json) -> Json:
+        """Write a comparison's outcome, and then that a wished refresh is done."""
+        before = application.get("status") or {}
+        self._announce(application, before, status)
+        status["conditions"] = _timed(before.get("conditions") or [], status.get("conditions") or [])
+        if not status["conditions"]:
+            del status["conditions"]
+        kept = {
+            key: value for key, value in before.items() if key in ("operationState", "history", "controllerNamespace")
+        }
+        written = self.writer.write(application, {**application, "status": kept | status})
+        noted = written["metadata"].get("annotations") or {}
+        if APPLICATION_REFRESH in noted:
+            others = {key: value for key, value in noted.items() if key != APPLICATION_REFRESH}
+            metadata = {key: value for key, value in written["metadata"].items() if key != "annotations"}
+            metadata |= {"annotations": others} if others else {}
+            written = self.writer.write(written, {**written, "metadata": metadata})
+        return written
+
+    def _announce(self, application: Json, before: Json, status: Json) -> None:
+        old, new = (before.get("sync") or {}).get("status", ""), status["sync"]["status"]
+        if old != new:
+            self.recorder.normal(application, "ResourceUpdated", f"Updated sync status: {old} -> {new}")
+        was, is_ = (before.get("health") or {}).get("status", ""), status["health"]["status"]
+        if was != is_:
+            reason = f" ({status['health']['message']})" if status["health"].get("message") else ""
+            self.recorder.normal(application, "ResourceUpdated", f"Updated health status: {was} -> {is_}{reason}")
+
+    def _finalize(self, application: Json) -> None:
+        """Delete what the Application manages, and let it go when nothing of that is left."""
+        key = (application["metadata"]["namespace"], application["metadata"]["name"])
+        mine = [one for one in compare(application, (), self.api, self.store).managed if not one.option("Delete=false")]
+        for one in mine:
+            self._delete(one)
+        if mine:
+            self.again(key, _SOON)  # in case the event that tells of the last one's end is lost
+            return
+        application = self._told_missing(application)
+        finalizers = [one for one in application["metadata"]["finalizers"] if not one.startswith(RESOURCES_FINALIZER)]
+        self.writer.write(
+            application, {**application, "metadata": {**application["metadata"], "finalizers": finalizers}}
+        )
+
+    def _delete(self, one: Managed) -> None:
+        if one.kind is not None and one.live is not None and "deletionTimestamp" not in one.live["metadata"]:
+            _, _, namespace, name = one.reference
+            uid = one.live["metadata"]["uid"]
+            self.api.delete(one.kind, namespace, name, propagation="Foreground", uid=uid)
+
+    def _told_missing(self, application: Json) -> Json:
+        """The Application with a status that says that its objects are gone, if it had any."""
+        status = application.get("status") or {}
+        resources = status.get("resources") or []
+        if not resources or status["sync"]["status"] != "Synced":
+            return application
+        gone = [{**one, "status": "OutOfSync"} for one in resources]
+        told = status | {"resources": gone, "sync": {**status["sync"], "status": "OutOfSync"}}
+        return self._tell(application, told | {"health": _health(status, health.Health(health.MISSING))})
+
+
+def _doomed(application: Json) -> bool:
+    metadata = application["metadata"]
+    finalizers = metadata.get("finalizers") or []
+    return "deletionTimestamp" in metadata and any(one.startswith(RESOURCES_FINALIZER) for one in finalizers)
+
+
+def _age(application: Json) -> float:
+    """Seconds since the last comparison."""
+    at = (application.get("status") or {}).get("reconciledAt")
+    return time.time() - datetime.fromisoformat(at).timestamp() if at else float("inf")
+
+
+def _sources(compared: Json) -> list[Json]:
+    sources: list[Json] = compared.get("sources") or ([compared["source"]] if compared.get("source") else [])
+    return sources
+
+
+def _invalid(status: Json) -> bool:
+    """Whether the last look found the spec invalid: then nothing was compared, and only a poll looks again."""
+    return any(one["type"] == "InvalidSpecError" for one in status.get("conditions") or [])
+
+
+def _invalid_status(application: Json, conditions: list[Json]) -> Json:
+    status = application.get("status") or {}
+    return status | {
+        "conditions": conditions,
+        "health": _health(status, health.Health(health.UNKNOWN)),
+        "sync": {**(status.get("sync") or {}), "status": "Unknown"},
+        "reconciledAt": now(),
+    }
+
+
+def _status(application: Json, target: Target, comparison: Comparison) -> Json:
+    """The status that a comparison gives, without conditions."""
+    spec, before = application["spec"], application.get("status") or {}
+    several = bool(spec.get("sources"))
+    compared = {"destination": spec["destination"]}
+    compared |= {"source": {"repoURL": ""}, "sources": spec["sources"]} if several else {"source": spec["source"]}
+    sync: Json = {"status": comparison.sync, "comparedTo": compared}
+    if not comparison.failed:
+        sync |= {"revisions": list(target.revisions)} if several else {"revision": target.revisions[0]}
+    elif not several:
+        sync |= {"revision": spec["source"].get("targetRevision", "")}
+    own = health.aggregate((one.name, one.live) for one in comparison.managed)
+    status: Json = {
+        "controllerNamespace": application["metadata"]["namespace"],
+        "health": _health(before, own),
+        "reconciledAt": now(),
+        "resourceHealthSource": "appTree",
+        "sourceHydrator": {},
+        "summary": _summary(comparison),
+        "sync": sync,
+    }
+    if not comparison.failed:
+        status |= {"sourceTypes": list(target.types)} if several else {"sourceType": target.types[0]}
+    if comparison.managed:
+        status["resources"] = [_resource(comparison, one) for one in comparison.managed]
+    return status
+
+
+def _health(before: Json, found: health.Health) -> Json:
+    old = before.get("health") or {}
+    changed = old.get("status") != found.status
+    moment = now() if changed else old.get("lastTransitionTime") or now()
+    return {
+        "status": found.status,
+        "lastTransitionTime": moment,
+        **({"message": found.message} if found.message else {}),
+    }
+
+
+def _summary(comparison: Comparison) -> Json:
+    kinds = {one.reference[:2] for one in comparison.managed}
+    return {"isAppOfApps": True} if any(is_application(*kind) for kind in kinds) else {}
+
+
+def _resource(comparison: Comparison, one: Managed) -> Json:
+    group, kind, namespace, name = one.reference
+    return {
+        **({"group": group} if group else {}),
+        "version": one.version,
+        "kind": kind,
+        **({"namespace": namespace} if namespace else {}),
+        "name": name,
+        "status": comparison.status(one),
+        **({"requiresPruning": True} if one.requires_pruning else {}),
+    }
+
+
+def _timed(before: list[Json], conditions: list[Json]) -> list[Json]:
+    """The conditions with their times; one that was there already keeps its own."""
+    known = {(one["type"], one["message"]): one for one in before}
+    moment = now()
+    return [known.get((one["type"], one["message"]), one | {"lastTransitionTime": moment}) for one in conditions]

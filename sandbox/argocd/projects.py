@@ -1,0 +1,135 @@
+"""What an AppProject allows (pkg/apis/application/v1alpha1: AppProject.IsSourcePermitted and its like)."""
+
+import re
+from typing import Any, Final
+
+from sandbox.argocd.api import APPLICATION, APPLICATION_SET, PROJECT, Json
+
+IN_CLUSTER: Final = "https://kubernetes.default.svc"
+IN_CLUSTER_NAME: Final = "in-cluster"
+ANY: Final[Json] = {"group": "*", "kind": "*"}
+
+
+def default_project(namespace: str) -> Json:
+    """The project that ArgoCD makes when it starts where there is none."""
+    return {
+        "apiVersion": PROJECT.api_version,
+        "kind": PROJECT.kind,
+        "metadata": {"name": "default", "namespace": namespace},
+        "spec": {
+            "sourceRepos": ["*"],
+            "destinations": [{"namespace": "*", "server": "*"}],
+            "clusterResourceWhitelist": [ANY],
+        },
+    }
+
+
+def sources_of(spec: Json) -> list[Json]:
+    """An Application's sources, of which there may be one under a name of its own."""
+    sources: list[Json] = spec.get("sources") or ([spec["source"]] if spec.get("source") else [])
+    return sources
+
+
+def violations(spec: Json, project: Json | None) -> list[str]:
+    """What makes an Application's spec invalid: a missing project, a source or a destination that it does not allow."""
+    name = spec.get("project", "")
+    if project is None:
+        return [f"Application referencing project {name} which does not exist"]
+    sources = sources_of(spec)
+    if not sources:
+        return ["spec.source.repoURL and either spec.source.path, spec.source.chart, or spec.source.ref are required"]
+    refused = [
+        f"application repo {source['repoURL']} is not permitted in project '{name}'"
+        for source in sources
+        if not source_permitted(project, source["repoURL"])
+    ]
+    return refused or _destination_violations(spec.get("destination") or {}, name, project)
+
+
+def source_permitted(project: Json, url: str) -> bool:
+    """Whether a repository may be a source; a pattern with `!` wins over all others."""
+    patterns = project["spec"].get("sourceRepos") or []
+    allowed = [one for one in patterns if not one.startswith("!")]
+    denied = [one[1:] for one in patterns if one.startswith("!")]
+    return any(_is_source(one, url) for one in allowed) and not any(_is_source(one, url) for one in denied)
+
+
+def destination_permitted(project: Json, destination: Json) -> bool:
+    """Whether a cluster's namespace may be deployed to; a pattern with `!` wins over all others."""
+    found = False
+    for allowed in project["spec"].get("destinations") or []:
+        namespace, cluster = allowed.get("namespace", ""), _cluster_pattern(allowed, destination)
+        same_namespace = _glob(namespace.removeprefix("!"), destination.get("namespace", ""))
+        same_cluster = _glob(cluster[0].removeprefix("!"), cluster[1])
+        if (namespace.startswith("!") or cluster[0].startswith("!")) and same_namespace and same_cluster:
+            return False
+        found = found or (same_namespace and same_cluster)
+    return found
+
+
+def kind_permitted(project: Json, group: str, kind: str, *, namespaced: bool) -> bool:
+    """Whether objects of a kind may be deployed."""
+    spec = project["spec"]
+    if namespaced:
+        white, black = spec.get("namespaceResourceWhitelist"), spec.get("namespaceResourceBlacklist")
+        return (white is None or _listed(white, group, kind)) and not _listed(black, group, kind)
+    return _listed(spec.get("clusterResourceWhitelist"), group, kind) and not _listed(
+        spec.get("clusterResourceBlacklist"), group, kind
+    )
+
+
+def is_application(group: str, kind: str) -> bool:
+    """Whether objects of this kind make an Application one "of applications"."""
+    return group == APPLICATION.group and kind in (APPLICATION.kind, APPLICATION_SET.kind)
+
+
+def _destination_violations(destination: Json, name: str, project: Json) -> list[str]:
+    server, cluster = destination.get("server", ""), destination.get("name", "")
+    if server and cluster:
+        return [
+            "application destination spec is invalid: application destination can't have both name and server "
+            f"defined: {cluster} {server}"
+        ]
+    if not server and not cluster:
+        return ["Destination server missing from app spec"]
+    if cluster and cluster != IN_CLUSTER_NAME:
+        return [
+            "application destination spec is invalid: unable to find destination server: there are no clusters with "
+            f"this name: {cluster}"
+        ]
+    if server and server != IN_CLUSTER:
+        return [f'application destination spec is invalid: cluster "{server}" not found']
+    if not destination_permitted(project, destination):
+        where = f"name '{cluster}'" if cluster else f"server '{server}'"
+        return [
+            f"application destination {where} and namespace '{destination.get('namespace', '')}' do not match any of "
+            f"the allowed destinations in project '{name}'"
+        ]
+    return []
+
+
+def _cluster_pattern(allowed: Json, destination: Json) -> tuple[str, str]:
+    """The pattern for a cluster and what it is held against. One may be named where the other has an address."""
+    server = destination.get("server") or IN_CLUSTER
+    if allowed.get("server"):
+        return allowed["server"], server
+    return allowed.get("name", ""), destination.get("name") or IN_CLUSTER_NAME
+
+
+def _is_source(pattern: str, url: str) -> bool:
+    if pattern == "*":
+        return True
+    plain = [text.removeprefix("oci://").removesuffix("/").removesuffix(".git") for text in (pattern, url)]
+    return _glob(plain[0], plain[1], separator="/")
+
+
+def _listed(entries: Any, group: str, kind: str) -> bool:
+    return any(_glob(one["group"], group) and _glob(one["kind"], kind) for one in entries or [])
+
+
+def _glob(pattern: str, text: str, *, separator: str = "") -> bool:
+    """gobwas/glob as ArgoCD uses it: `*` stops at a separator, `**` at none."""
+    inner = f"[^{re.escape(separator)}]*" if separator else ".*"
+    parts = re.split(r"(\*\*|\*|\?)", pattern)
+    tokens = {"**": ".*", "*": inner, "?": "."}
+    return re.fullmatch("".join(tokens.get(part, re.escape(part)) for part in parts), text, re.DOTALL) is not None
