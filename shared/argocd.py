@@ -6,7 +6,7 @@ The rules are those that a real ArgoCD 3.6 was seen to follow (tests/recordings/
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from pydantic import SecretStr
@@ -23,7 +23,9 @@ Role = Literal["apps", "platform"]
 API_VERSION: Final = "argoproj.io/v1alpha1"
 BRANCH: Final = "main"
 IN_CLUSTER: Final = "https://kubernetes.default.svc"
-ROOT_PROJECT: Final = "infraforge-root"
+OWN_PROJECTS: Final = "infraforge-"
+"""What the names of projects that are no cluster type's begin with."""
+ROOT_PROJECT: Final = f"{OWN_PROJECTS}root"
 RESERVED_PROJECTS: Final = frozenset({ROOT_PROJECT, "default"})
 """Projects that are no cluster type's: the root Applications' own, and ArgoCD's, which everybody else's may be in."""
 CLUSTER_TYPE: Final = "infraforge.io/cluster-type"
@@ -64,7 +66,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Workloads:
-    """One folder of an environment whose every sub-folder is an application, as one ApplicationSet deploys it."""
+    """One folder of an environment whose every sub-folder is an application, as one ApplicationSet deploys it.
+
+    `only` are the sub-folders it is about, all when it is None, and `without` those that it leaves to others.
+    `namespaces` and `projects` name what is not the `namespace` and the cluster type's project, by sub-folder.
+    """
 
     name: str
     folder: str
@@ -73,6 +79,10 @@ class Workloads:
     chart_repository: str
     charts: Mapping[str, Chart]
     default_revision: str
+    only: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    projects: Mapping[str, str] = field(default_factory=dict)
 
 
 def application_set(environment: Environment, workloads: Workloads, layout: Layout) -> Manifest:
@@ -95,7 +105,7 @@ def application_set(environment: Environment, workloads: Workloads, layout: Layo
                 "git": {
                     "repoURL": layout.repository(environment.organization, "voltran"),
                     "revision": BRANCH,
-                    "directories": [{"path": f"{workloads.folder}/*"}],
+                    "directories": _directories(workloads),
                 }
             }
         ],
@@ -103,8 +113,9 @@ def application_set(environment: Environment, workloads: Workloads, layout: Layo
         "template": {
             "metadata": {"name": f"{workloads.prefix}{{{{ .path.basename }}}}", "labels": _labels(environment)},
             "spec": {
-                "project": environment.cluster_type,
-                "destination": destination(environment.destination) | {"namespace": workloads.namespace},
+                "project": _by_row(workloads.projects, environment.cluster_type),
+                "destination": destination(environment.destination)
+                | {"namespace": _by_row(workloads.namespaces, workloads.namespace)},
                 "sources": [source, *_values_source(environment, layout)],
                 "syncPolicy": _AUTOMATED | {"syncOptions": ["CreateNamespace=true"], "retry": _RETRY},
             },
@@ -166,36 +177,6 @@ def root_application(cluster_type: str, role: Role, organization: str, layout: L
     }
 
 
-def root_project(organization: str, layout: Layout) -> Manifest:
-    """The project of the root Applications: ApplicationSets from `voltran` into ArgoCD's namespace, nothing else."""
-    spec = {
-        "description": "InfraForge's root applications",
-        "sourceRepos": [layout.repository(organization, "voltran")],
-        "destinations": [{"server": IN_CLUSTER, "namespace": layout.argocd_namespace}],
-        "clusterResourceWhitelist": [],
-        "namespaceResourceWhitelist": [{"group": "argoproj.io", "kind": "ApplicationSet"}],
-    }
-    return _project(ROOT_PROJECT, spec, layout)
-
-
-def workload_project(
-    cluster_type: str, target: Destination | None, organization: str, chart_registries: tuple[str, ...], layout: Layout
-) -> Manifest:
-    """The project of one cluster type's workloads: our repositories, its own cluster, no system namespace."""
-    cluster = destination(target)
-    closed = (layout.argocd_namespace, "kube-*", "platform-system", "gitea", "knative-*")
-    spec = {
-        "description": f"Workloads of cluster type {cluster_type}",
-        "sourceRepos": [layout.repository(organization, name) for name in ("voltran", "charts", "platform-charts")]
-        + [f"{registry}/*" for registry in chart_registries],
-        "destinations": [cluster | {"namespace": f"!{namespace}"} for namespace in closed]
-        + [cluster | {"namespace": "*"}],
-        "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
-        "namespaceResourceWhitelist": [{"group": "*", "kind": "*"}],
-    }
-    return _project(cluster_type, spec, layout)
-
-
 def credential(organization: str, token: SecretStr, layout: Layout) -> Manifest:
     """The Secret with which ArgoCD reads every repository of the organization (`repo-creds`: a URL prefix)."""
     return {
@@ -221,11 +202,6 @@ def destination(target: Destination | None) -> dict[str, str]:
     if target is not None and target.name is not None:
         return {"name": target.name}
     return {"server": (target.server if target is not None else None) or IN_CLUSTER}
-
-
-def _project(name: str, spec: Manifest, layout: Layout) -> Manifest:
-    metadata = {"name": name, "namespace": layout.argocd_namespace, "labels": dict(PART_OF)}
-    return {"apiVersion": API_VERSION, "kind": "AppProject", "metadata": metadata, "spec": spec}
 
 
 def _labels(environment: Environment) -> dict[str, str]:
@@ -266,7 +242,18 @@ def _revision(workloads: Workloads) -> str:
     others = {
         name: chart.revision for name, chart in _in_gitea(workloads) if chart.revision != workloads.default_revision
     }
-    return _lookup(others, f'"{workloads.default_revision}"') if others else workloads.default_revision
+    return _by_row(others, workloads.default_revision)
+
+
+def _directories(workloads: Workloads) -> list[Manifest]:
+    inside: list[Manifest] = [{"path": f"{workloads.folder}/{name}"} for name in workloads.only or ("*",)]
+    return inside + [{"path": f"{workloads.folder}/{name}", "exclude": True} for name in workloads.without]
+
+
+def _by_row(others: Mapping[str, str], usual: str) -> str:
+    """`usual`; a template only where a sub-folder has something else."""
+    differing = {name: value for name, value in sorted(others.items()) if value != usual}
+    return _lookup(differing, f'"{usual}"') if differing else usual
 
 
 def _path(workloads: Workloads) -> str:

@@ -1,16 +1,18 @@
 """The set that deploys an environment's `platform` folder: its services and its namespaces. Pure.
 
 A PlatformClaim and an InfrastructureClaim share the folder and the set, so the set is made of both, whichever of their
-functions makes it, and the bytes are the same.
+functions makes it, and the bytes are the same. Of a claim that is not there the set says nothing: what it had in Git
+and in the cluster stays as it was (absence never deletes, and never moves a database to another namespace).
 """
 
 from typing import Final
 
 from shared.argocd import Chart, Layout, Workloads, application_set, set_name, source_of
 from shared.canonical import yaml_bytes
-from shared.claims import PlatformClaim
-from shared.claims.names import PLATFORM_PREFIX
+from shared.claims import InfrastructureClaim, PlatformClaim
+from shared.claims.names import PLATFORM_PREFIX, RESERVED_SERVICE
 from shared.environments import Environment
+from shared.projects import namespaces_project
 
 CHARTS: Final = "platform-charts"
 
@@ -25,30 +27,57 @@ def path(environment: Environment) -> str:
     return f"appsets/{environment.cluster_type}/platform/{environment.name}-platform-appset.yaml"
 
 
-def files(environment: Environment, layout: Layout, *, platform: PlatformClaim | None) -> dict[str, bytes]:
+def files(
+    environment: Environment,
+    layout: Layout,
+    *,
+    platform: PlatformClaim | None = None,
+    infrastructure: InfrastructureClaim | None = None,
+) -> dict[str, bytes]:
     """Path → content of the set; none when nobody claims anything that it would deploy."""
-    if platform is None:
+    if platform is None and infrastructure is None:
         return {}
-    manifest = application_set(environment, _workloads(environment, platform), layout)
+    manifest = application_set(environment, _workloads(environment, platform, infrastructure), layout)
     return {path(environment): yaml_bytes(manifest, sort_keys=False)}
 
 
 def sources(environment: Environment, layout: Layout, platform: PlatformClaim) -> dict[str, dict[str, str]]:
     """Service → what the set says of where its chart comes from."""
-    workloads = _workloads(environment, platform)
+    workloads = _workloads(environment, platform, None)
     return {name: source_of(environment, workloads, name, layout) for name in workloads.charts}
 
 
-def _workloads(environment: Environment, platform: PlatformClaim) -> Workloads:
+def namespaces_source(environment: Environment, layout: Layout, infrastructure: InfrastructureClaim) -> dict[str, str]:
+    """What the set says of where the chart of the namespaces comes from."""
+    return source_of(environment, _workloads(environment, None, infrastructure), RESERVED_SERVICE, layout)
+
+
+def _workloads(
+    environment: Environment, platform: PlatformClaim | None, infrastructure: InfrastructureClaim | None
+) -> Workloads:
+    home = _home(infrastructure) if infrastructure is not None else ""
+    namespace = platform.metadata.namespace if platform is not None else home
     return Workloads(
         name=set_name(environment, "platform"),
         folder=folder(environment),
         prefix=f"{environment.name}-{PLATFORM_PREFIX}",
-        namespace=platform.metadata.namespace,
+        namespace=namespace,
         chart_repository=CHARTS,
-        charts=_charts(platform, environment),
+        charts=_charts(platform, environment) if platform is not None else {},
         default_revision=environment.platform_charts_revision,
+        only=(RESERVED_SERVICE,) if platform is None else None,
+        without=(RESERVED_SERVICE,) if infrastructure is None else (),
+        namespaces={RESERVED_SERVICE: home} if infrastructure is not None else {},
+        projects={RESERVED_SERVICE: namespaces_project(environment.cluster_type)} if infrastructure is not None else {},
     )
+
+
+def _home(infrastructure: InfrastructureClaim) -> str:
+    """The destination that ArgoCD wants of every Application: each object of this one says its namespace itself.
+
+    Not the claim's own namespace, where nothing is deployed. The first by name, since a list may be put in order.
+    """
+    return min(one.name for one in infrastructure.spec.namespaces)
 
 
 def _charts(platform: PlatformClaim, environment: Environment) -> dict[str, Chart]:

@@ -1,14 +1,16 @@
 """A BootstrapClaim as files and objects. Pure: the same claim is the same bytes on every machine."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from pydantic import SecretStr
 
-from shared.argocd import Layout, Manifest, credential, root_application, root_project, workload_project
+from functions.bootstrap.settings import BootstrapSettings
+from shared.argocd import Layout, Manifest, credential, root_application
 from shared.canonical import yaml_bytes
 from shared.claims import ClusterSpec
+from shared.projects import Fence, infrastructure_project, root_project, workload_project
 
 ROLES: Final = ("apps", "platform")
 KEEP: Final = ".gitkeep"
@@ -31,16 +33,20 @@ def structure(clusters: Iterable[ClusterSpec], organization: str, layout: Layout
 def argocd_objects(
     clusters: Iterable[ClusterSpec],
     organization: str,
-    chart_registries: tuple[str, ...],
+    fence: Callable[[ClusterSpec], Fence],
     token: SecretStr | None,
     layout: Layout,
 ) -> list[Manifest]:
-    """What ArgoCD must hold, in the order in which it must be there: projects, the credential, root Applications."""
+    """What ArgoCD must hold, in the order in which it must be there: projects, the credential, root Applications.
+
+    `fence` says what the projects of a cluster type are kept to.
+    """
     clusters = list(clusters)
     objects = [root_project(organization, layout)]
     objects += [
-        workload_project(cluster.type, cluster.destination, organization, chart_registries, layout)
+        project(cluster.type, cluster.destination, organization, fence(cluster), layout)
         for cluster in clusters
+        for project in (workload_project, infrastructure_project)
     ]
     objects += [credential(organization, token, layout)] if token is not None else []
     objects += [root_application(cluster.type, role, organization, layout) for cluster in clusters for role in ROLES]
@@ -52,3 +58,15 @@ def hook_fingerprint(secret: SecretStr) -> str:
     return hashlib.blake2b(
         b"infraforge webhook", key=secret.get_secret_value().encode()[:64], digest_size=5
     ).hexdigest()
+
+
+def fence_of(cluster: ClusterSpec, settings: BootstrapSettings) -> Fence:
+    """What the projects of a cluster type are kept to: the namespaces its environments are bound to, if all are."""
+    bound = [settings.environment_namespaces.get(name) for name in cluster.environments]
+    namespaces = [names for names in bound if names is not None]
+    return Fence(
+        namespaces=frozenset().union(*namespaces) if len(namespaces) == len(bound) and bound else None,
+        system_namespaces=(settings.argocd_namespace, settings.system_namespace),
+        chart_registries=settings.chart_registries,
+        denied_kinds=settings.denied_kinds,
+    )

@@ -210,7 +210,11 @@ class BootstrapHandler:
     def _deploy(self, claim: BootstrapClaim, clusters: Sequence[ClusterSpec]) -> None:
         settings, organization = self._settings, claim.spec.gitea.organization
         objects = desired.argocd_objects(
-            clusters, organization, settings.chart_registries, settings.argocd_token, self._layout
+            clusters,
+            organization,
+            lambda cluster: desired.fence_of(cluster, settings),
+            settings.argocd_token,
+            self._layout,
         )
         for document in objects:
             try:

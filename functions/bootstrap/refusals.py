@@ -1,6 +1,6 @@
 """What a BootstrapClaim must not ask of this installation. Pure."""
 
-from shared.argocd import RESERVED_PROJECTS
+from shared.argocd import OWN_PROJECTS, RESERVED_PROJECTS
 from shared.claims import BootstrapClaim
 from shared.errors import InvalidClaim
 from shared.settings import Settings
@@ -21,9 +21,9 @@ def check(claim: BootstrapClaim, settings: Settings) -> None:
             reason="GiteaNotAllowed",
         )
     for index, cluster in enumerate(claim.spec.clusters):
-        if cluster.type in RESERVED_PROJECTS:
+        if cluster.type in RESERVED_PROJECTS or cluster.type.startswith(OWN_PROJECTS):
             raise InvalidClaim(
-                f'spec.clusters[{index}].type: an AppProject "{cluster.type}" is there already and not a cluster '
-                "type's: choose another name",
+                f'spec.clusters[{index}].type: "{cluster.type}" is, or may become, the name of an AppProject that is '
+                "no cluster type's: choose another name",
                 reason="NameReserved",
             )

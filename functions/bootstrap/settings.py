@@ -20,6 +20,14 @@ class BootstrapSettings(Settings):
     chart_registries: tuple[str, ...] = Field(
         (), description="OCI registries, without scheme, from which projects may take charts."
     )
+    denied_kinds: tuple[str, ...] = Field(
+        (
+            *("LimitRange", "ResourceQuota", "*.rbac.authorization.k8s.io", "*.platform.infraforge.io"),
+            *(f"{kind}.argoproj.io" for kind in ("Application", "ApplicationSet", "AppProject")),
+        ),
+        description="Kinds, as Kind.group, that no application's chart may bring: who may work in a namespace, how "
+        "much may be in it and what is deployed elsewhere is said by claims.",
+    )
     webhook_url: BaseUrl | None = Field(
         None, description="This function's address as Gitea reaches it; without it no webhook is registered."
     )

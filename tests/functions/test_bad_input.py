@@ -171,7 +171,7 @@ def test_a_held_rows_message_fits_the_schema(platform: Platform, claim: dict[str
     assert len(live["status"]["applications"][0]["message"]) == 1024
 
 
-@pytest.mark.parametrize("name", ["default", "infraforge-root"])
+@pytest.mark.parametrize("name", ["default", "infraforge-root", "infraforge-namespaces-nonprod"])
 def test_a_cluster_type_with_a_name_that_argocd_or_we_use(platform: Platform, name: str) -> None:
     """Its AppProject would take the place of one that others are in."""
     clusters = [{"type": "nonprod", "environments": []}, {"type": name, "environments": ["dev"]}]
@@ -179,7 +179,7 @@ def test_a_cluster_type_with_a_name_that_argocd_or_we_use(platform: Platform, na
     assert ready(live) == (
         "False",
         "NameReserved",
-        f'spec.clusters[1].type: an AppProject "{name}" is there already and not a cluster type\'s: '
+        f'spec.clusters[1].type: "{name}" is, or may become, the name of an AppProject that is no cluster type\'s: '
         "choose another name",
     )
     assert platform.head() is None

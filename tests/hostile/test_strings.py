@@ -29,12 +29,14 @@ from shared.git.message import parse as parse_message
 from shared.git.paths import plan
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
 from shared.oci import parse as parse_image
+from shared.projects import Fence
 from tests.hostile import strategies
 from tests.hostile.strategies import HOSTILE, Document
 from tests.shared.argocd_templates import Renderer
 
 GITEA = "http://gitea-http.gitea.svc:3000"
 LAYOUT = Layout(GITEA, "argocd")
+FENCE = Fence(None, ("argocd", "platform-system"), (), ("ResourceQuota",))
 PLAIN = ("zz-plain", "https://zz-plain", "zz-plain.example.com/zz")
 """Harmless strings; the first that a field takes stands for what it would write."""
 
@@ -139,7 +141,7 @@ class Written:
         """Also what it makes of another claim's set: the environment's destination is in it."""
         self.files = bootstrap.structure(claim.spec.clusters, claim.spec.gitea.organization, LAYOUT)
         self.objects = bootstrap.argocd_objects(
-            claim.spec.clusters, claim.spec.gitea.organization, (), SecretStr("t"), LAYOUT
+            claim.spec.clusters, claim.spec.gitea.organization, lambda _: FENCE, SecretStr("t"), LAYOUT
         )
         self.inside = ["appsets/", "environments/", "root-apps/"]
         for cluster in claim.spec.clusters:

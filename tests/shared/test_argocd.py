@@ -3,6 +3,7 @@
 import copy
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,10 @@ from shared.argocd import (
     credential,
     destination,
     root_application,
-    root_project,
-    workload_project,
 )
 from shared.claims.parts import Destination
 from shared.environments import Environment
+from shared.projects import Fence, infrastructure_project, root_project, workload_project
 from tests.shared.argocd_templates import Renderer
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "shared" / "schemas" / "argocd"
@@ -72,13 +72,34 @@ def _closed(node: Any) -> Any:
     return closed
 
 
+PROD = Destination(name="prod")
+OPEN = Fence(None, ("argocd", "platform-system"), ("ghcr.io/acme",), ("ResourceQuota", "*.rbac.authorization.k8s.io"))
+FENCES = [(OPEN, "of all namespaces"), (replace(OPEN, namespaces=frozenset({"shop", "team-a"})), "bound to some")]
+MIXED = Workloads(
+    "dev-platform",
+    FOLDER,
+    "dev-platform-",
+    "services",
+    "platform-charts",
+    {},
+    "p-1",
+    only=("namespaces", "db"),
+    without=("old",),
+    namespaces={"namespaces": "dev", "db": "services"},
+    projects={"namespaces": "infraforge-namespaces-nonprod"},
+)
 MANIFESTS = [
     (application_set(ENVIRONMENT, workloads({}), LAYOUT), "a set without applications"),
     (application_set(ENVIRONMENT, workloads(CHARTS), LAYOUT), "a set with every kind of chart"),
     (application_set(ENVIRONMENT, workloads(CHARTS), Layout(GITEA, "argocd", "raw")), "raw value files"),
+    (application_set(ENVIRONMENT, MIXED, LAYOUT), "a set of some folders, one of them in a project of its own"),
     (root_application("nonprod", "apps", "platform", LAYOUT), "a root application"),
     (root_project("platform", LAYOUT), "the root project"),
-    (workload_project("prod", Destination(name="prod"), "platform", ("ghcr.io/acme",), LAYOUT), "a type's project"),
+    *((workload_project("prod", PROD, "platform", one, LAYOUT), f"a type's project, {why}") for one, why in FENCES),
+    *(
+        (infrastructure_project("prod", PROD, "platform", one, LAYOUT), f"its namespaces', {why}")
+        for one, why in FENCES
+    ),
 ]
 
 
@@ -168,27 +189,17 @@ def test_destinations(target: Destination | None, expected: dict[str, str], why:
     assert expected == destination(target), why
 
 
-def test_a_project_keeps_its_workloads_out_of_the_platforms_namespaces() -> None:
-    """Denied first; ArgoCD refuses what any `!` pattern matches. The cluster is the type's own and no other."""
-    spec = workload_project("prod", Destination(name="prod"), "platform", ("ghcr.io/acme",), LAYOUT)["spec"]
-    assert {one["name"] for one in spec["destinations"]} == {"prod"}
-    namespaces = [one["namespace"] for one in spec["destinations"]]
-    assert namespaces == ["!argocd", "!kube-*", "!platform-system", "!gitea", "!knative-*", "*"]
-    assert spec["sourceRepos"] == [
-        f"{GITEA}/platform/voltran.git",
-        f"{GITEA}/platform/charts.git",
-        f"{GITEA}/platform/platform-charts.git",
-        "ghcr.io/acme/*",
+def test_folders_that_a_set_is_about_and_those_that_it_leaves(renderer: Renderer) -> None:
+    """One with a namespace and a project of its own, and its neighbour as usual."""
+    manifest = application_set(ENVIRONMENT, MIXED, LAYOUT)
+    assert manifest["spec"]["generators"][0]["git"]["directories"] == [
+        {"path": f"{FOLDER}/namespaces"},
+        {"path": f"{FOLDER}/db"},
+        {"path": f"{FOLDER}/old", "exclude": True},
     ]
-    assert spec["clusterResourceWhitelist"] == [{"group": "", "kind": "Namespace"}]
-
-
-def test_the_root_project_deploys_sets_and_nothing_else() -> None:
-    spec = root_project("platform", LAYOUT)["spec"]
-    assert spec["namespaceResourceWhitelist"] == [{"group": "argoproj.io", "kind": "ApplicationSet"}]
-    assert spec["destinations"] == [IN_CLUSTER | {"namespace": "argocd"}]
-    assert spec["clusterResourceWhitelist"] == []
-    assert spec["sourceRepos"] == [f"{GITEA}/platform/voltran.git"]
+    made = [renderer.application(manifest, f"{FOLDER}/{name}")["spec"] for name in ("namespaces", "db")]
+    assert [one["project"] for one in made] == ["infraforge-namespaces-nonprod", "nonprod"]
+    assert [one["destination"]["namespace"] for one in made] == ["dev", "services"]
 
 
 def test_a_root_application_is_of_the_root_project_and_reads_its_types_sets() -> None:
