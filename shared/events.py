@@ -7,7 +7,7 @@ than where to look and whether that was done already.
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -159,6 +159,15 @@ def services(claim: ClaimRef, environment: tuple[str, str]) -> tuple[dict[str, s
         {"spec": {"clusterType": environment[0], "environment": environment[1]}},
     )
     return _binary(event)
+
+
+def combined(replies: Iterable[tuple[dict[str, str], bytes]]) -> tuple[dict[str, str], bytes] | None:
+    """One event for several of a kind, since an answer carries one: that of services wakes every environment then."""
+    found = list(replies)
+    if not found:
+        return None
+    headers, body = found[-1]
+    return headers, body if all(one[1] == body for one in found) or headers.get("ce-type") != SERVICES else b"{}"
 
 
 def delivery(source: str, event: str, delivery_id: str, body: bytes) -> tuple[dict[str, str], bytes]:

@@ -16,7 +16,7 @@ from shared.claims.meta import Claim
 from shared.claims.status import MAX_HISTORY, ClaimStatus
 from shared.conditions import READY, find
 from shared.errors import Forbidden, InfraForgeError, KubeConflict, KubeUnavailable, TransientError
-from shared.events import WAKE_UPS, ClaimRef, Event
+from shared.events import WAKE_UPS, ClaimRef, Event, combined
 from shared.kube.client import Document, Kube, KubeNotFound
 from shared.kube.recorder import Recorder
 from shared.memory import Memory, version_of
@@ -141,7 +141,6 @@ class Reconciler(Generic[ClaimT]):
         """Converge these claims, some at a time; raises what one of them raised, a fault of ours first."""
         wake_up = Event(event.id, event.type)
         failures: list[Exception] = []
-        reply: Reply | None = None
 
         def one(ref: ClaimRef) -> Reply | None:
             try:
@@ -151,8 +150,7 @@ class Reconciler(Generic[ClaimT]):
                 return None
 
         with ThreadPoolExecutor(TOGETHER) as pool:
-            for answer in pool.map(one, refs):
-                reply = answer or reply
+            reply = combined([answer for answer in pool.map(one, refs) if answer is not None])
         if failures:
             ours = (error for error in failures if not isinstance(error, TransientError))
             raise next(ours, failures[0])

@@ -198,6 +198,20 @@ def test_the_services_event_is_read_back() -> None:
     assert parse(headers, b'{"spec": {"environment": "../x"}}').environment is None
 
 
+def test_several_events_in_one_answer() -> None:
+    """Those of one environment are one; those of several wake all; any other kind says the same each time."""
+    claim = ClaimRef("PlatformClaim", "platform-services", "p")
+    dev, again, prod = (events.services(claim, place) for place in [("a", "dev"), ("a", "dev"), ("b", "prod")])
+    assert events.combined([]) is None
+    for replies, environment in [([dev], ("a", "dev")), ([dev, again], ("a", "dev")), ([dev, prod], None)]:
+        answer = events.combined(replies)
+        assert answer is not None
+        woken = parse(*answer)
+        assert (woken.type, woken.environment) == (events.SERVICES, environment)
+    platforms = [events.bootstrapped("http://gitea/o", ClaimRef("BootstrapClaim", "p", name)) for name in ("a", "b")]
+    assert events.combined(platforms) == platforms[1]
+
+
 def test_a_delivery_keeps_its_bytes_and_its_id() -> None:
     """The same delivery twice is the same event twice, and its body goes on untouched, whatever it is."""
     body = b'{ "a" :\t"\xc3\xa4" , "a": 1e999 }\n'
