@@ -82,20 +82,20 @@ class Transaction:
 
     def read(self, path: str) -> bytes | None:
         """The content of the file at `path` in the tip; None without such a file. Raises ValueError for a bad path."""
-        entry = self._entry(segments(path))
+        entry = self._entry(segments(path), self._tree())
         if entry is None or not entry.is_file:
             return None
         return self._objects.read(entry.sha, "blob")
 
-    def names(self, folder: str = "") -> tuple[str, ...]:
-        """The sorted names in a folder of the tip (the root for ""); () when there is no such folder.
+    def names(self, folder: str = "", commit: str | None = None) -> tuple[str, ...]:
+        """The sorted names in a folder of the tip, or of `commit`; () when there is no such folder; the root for "".
 
         They are whatever a stranger has put there; half a surrogate pair stands for a byte that is not of UTF-8. Raises
         ValueError for an empty name in `folder`.
         """
-        tree = self._tree()
+        tree = self._tree_of(commit) if commit else self._tree()
         if folder:
-            entry = self._entry(any_segments(folder))
+            entry = self._entry(any_segments(folder), tree)
             tree = entry.sha if entry and entry.is_folder else None
         names = decode_tree(self._objects.read(tree, "tree")) if tree else ()
         return tuple(sorted(map(to_text, names)))
@@ -106,10 +106,7 @@ class Transaction:
         Costs a request a level of folders and one for all files. Raises ValueError for a bad path and for what is no
         commit; PushRejected when the remote has no such commit.
         """
-        content = self._objects.commit(commit)
-        if content is None:
-            raise ValueError(f"{commit[:60]!r} is no commit")
-        return read_folders(self._objects, tree_of_commit(content), paths, limits)
+        return read_folders(self._objects, self._tree_of(commit), paths, limits)
 
     def changed(self, edits: Edits) -> frozenset[str]:
         """The paths of `edits` that the tip does not have as they say. Raises ValueError as `commit` does."""
@@ -256,8 +253,14 @@ class Transaction:
     def _tree(self) -> str | None:
         return tree_of_commit(self._objects.read(self._tip, "commit")) if self._tip else None
 
-    def _entry(self, path: tuple[str, ...]) -> Entry | None:
-        tree = self._tree()
+    def _tree_of(self, commit: str) -> str:
+        """The tree of any commit of the remote."""
+        content = self._objects.commit(commit)
+        if content is None:
+            raise ValueError(f"{commit[:60]!r} is no commit")
+        return tree_of_commit(content)
+
+    def _entry(self, path: tuple[str, ...], tree: str | None) -> Entry | None:
         entry = None
         for name in path:
             if tree is None:

@@ -44,6 +44,17 @@ def test_a_folder_at_a_tag_that_main_has_left_behind(backend: Backend, opened: O
     assert [exchange.service for exchange in backend.exchanges] == ["info/upload"]
 
 
+def test_the_names_at_a_tag(opened: Opener) -> None:
+    before = publish(opened, chart(), tag="embedded-1")
+    publish(opened, {"new/Chart.yaml": b"name: new\n"})
+
+    with opened("reader").transaction() as git:
+        assert git.names(commit=before) == ("shop",)
+        assert git.names("shop", before) == ("Chart.yaml", "charts", "templates")
+        assert git.names("new", before) == ()
+        assert git.names() == ("new", "shop")
+
+
 def test_many_folders_cost_what_one_costs(backend: Backend, opened: Opener) -> None:
     one = publish(opened, {path: data for number in range(8) for path, data in chart(f"chart{number}").items()})
 
