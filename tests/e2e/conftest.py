@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import claims
+from tests.e2e.box import Box
 from tests.e2e.command import DEPLOYMENTS, Infraforge
 
 
@@ -28,3 +30,16 @@ def platform(infraforge: Infraforge, sandbox: Any) -> Any:
     applied = infraforge.json("apply", "-f", str(DEPLOYMENTS), "--wait")
     assert not [one for one in applied["applied"] if not one["ready"]], applied
     return sandbox
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A sandbox of the module's own with the example platform, all of it in Git."""
+    made = Box(Infraforge(tmp_path_factory.mktemp("box")))
+    try:
+        made.up()
+        made.apply(*claims.examples())
+        made.wait_true()
+        yield made
+    finally:
+        made.down()

@@ -1,6 +1,5 @@
 """Absence never deletes: an API server that knows nothing, in front of a Gitea that has everything."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,6 @@ from tests.e2e.command import Infraforge
 
 PLATFORM, SYSTEM = "bootstrapclaim/platform-bootstrap", "platform-system"
 ALL = {"nonprod": ["dev", "qa", "sandbox"], "prod": ["prod", "stage"]}
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """The example platform, all of it in Git."""
-    made = Box(Infraforge(tmp_path_factory.mktemp("absent")))
-    try:
-        made.up()
-        made.apply(*claims.examples())
-        made.wait_true()
-        yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture

@@ -1,32 +1,15 @@
 """What goes when a claim says less, is deleted, or loses its namespace; and what never goes unasked."""
 
 import shlex
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from tests.e2e import claims
 from tests.e2e.box import FUNCTIONS, Box
-from tests.e2e.command import Infraforge
 from tests.e2e.repository import Commit
 from tests.e2e.waiting import until
 
 PLATFORM = "bootstrapclaim/platform-bootstrap"
 SYSTEM = "platform-system"
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """The example platform, all of it in Git."""
-    made = Box(Infraforge(tmp_path_factory.mktemp("deletion")))
-    try:
-        made.up()
-        made.apply(*claims.examples())
-        made.wait_true()
-        yield made
-    finally:
-        made.down()
 
 
 def three(name: str, environment: str, namespace: str = "dev") -> dict[str, Any]:

@@ -1,16 +1,14 @@
 """What strangers do to generated files is undone, told, and can be kept."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.e2e import claims
 from tests.e2e.box import Box
-from tests.e2e.command import Infraforge
 from tests.e2e.person import Person
 from tests.e2e.waiting import until
 
@@ -18,19 +16,6 @@ DEV = "environments/nonprod/dev/applications"
 VALUES = f"{DEV}/user-service/values.yaml"
 SECONDS = 30.0
 """Gitea tells of a push after 1 to 4 s, and this machine may be busy; a resync is an hour away."""
-
-
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """The example platform, all of it in Git."""
-    made = Box(Infraforge(tmp_path_factory.mktemp("drift")))
-    try:
-        made.up()
-        made.apply(*claims.examples())
-        made.wait_true()
-        yield made
-    finally:
-        made.down()
 
 
 @pytest.fixture
