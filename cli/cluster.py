@@ -149,20 +149,26 @@ class Cluster:
         replaced: dict[str, Any] = response.json()
         return replaced
 
-    def every(self, api_version: str, kind: str, namespace: str | None = None) -> Iterator[dict[str, Any]]:
-        """Every object of a kind, in all namespaces or in one, page by page."""
+    def every(
+        self, api_version: str, kind: str, namespace: str | None = None, query: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Every object of a kind, in all namespaces or in one, page by page; `query` may hold selectors."""
         middle = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
         prefix = _prefix(api_version)
-        path = f"{prefix}{middle}/{self._resources(prefix)[kind]['name']}"
-        query = {"limit": str(PAGE)}
+        resource = self._resources(prefix).get(kind)
+        if resource is None:
+            raise Refused(f'the cluster has no kind "{kind}" in {api_version}')
+        path = f"{prefix}{middle}/{resource['name']}"
+        selected = dict(query or {})
+        asked = selected | {"limit": str(PAGE)}
         while True:
-            page = self._request("GET", path, params=query).json()
+            page = self._request("GET", path, params=asked).json()
             for item in page.get("items") or ():
                 yield {"apiVersion": api_version, "kind": kind} | item
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return
-            query = {"limit": str(PAGE), "continue": token}
+            asked = selected | {"limit": str(PAGE), "continue": token}
 
     def kinds(self, api_version: str) -> Mapping[str, Mapping[str, Any]]:
         """What the API server serves of a version: by kind, its entry in discovery. Empty when it knows no such."""

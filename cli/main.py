@@ -10,6 +10,7 @@ from cli.exits import EXPLAINED, INTERRUPTED, Failure
 from cli.history import command as history
 from cli.output import complain
 from cli.plan import command as plan_command
+from cli.why import command as why
 
 _HELP: Final = """A small YAML claim becomes a deployed application, through Git.
 
@@ -40,6 +41,7 @@ app.command("down", epilog=EXPLAINED)(sandbox.down)
 app.command("status", epilog=EXPLAINED)(sandbox.status)
 app.command("apply", epilog=EXPLAINED)(apply.apply)
 app.command("plan", cls=plan_command.Command, epilog=plan_command.EXPLAINED)(plan_command.plan)
+app.command("why", epilog=why.EXPLAINED)(why.why)
 app.command("adopt", epilog=EXPLAINED)(adopt.adopt)
 app.command("confirm", epilog=EXPLAINED)(confirm.confirm)
 app.command("release", epilog=EXPLAINED)(release.release)

@@ -88,7 +88,7 @@ def history(
         )
         return
     left = f", the newest {limit}" if len(chapters) > limit else ", the newest first"
-    stdout().print(Text(f"{subject.name}: {len(chapters)} commits in voltran{left}", style="bold"), soft_wrap=True)
+    stdout().print(Text(f"{subject.name}: {_counted(len(chapters))} in voltran{left}", style="bold"), soft_wrap=True)
     for one in shown:
         _print(one)
 
@@ -127,6 +127,10 @@ def _print(chapter: Any) -> None:
     stdout().print(head, soft_wrap=True)
     for line in chapter.lines:
         stdout().print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _counted(number: int) -> str:
+    return "1 commit" if number == 1 else f"{number} commits"
 
 
 def _when(text: str) -> str:
