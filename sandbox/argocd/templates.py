@@ -25,6 +25,8 @@ _LITERAL: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|`[^`]*`|/\*.*?\*/", re.DOTAL
 _FIELDS: Final = re.compile(r"(?<![\w.)$])(?:\.[A-Za-z_]\w*)+")
 _UNGUARDED: Final = re.compile(r"\s*-?\s*(?:else|end|define|block|template|break|continue|/\*)")
 _MISSING: Final = "missing-key:"
+_MISSED: Final = re.compile(rf"execution error at \([^)]*\): {_MISSING}(?P<where>.*)")
+"""How Helm reports that a guard called `fail`."""
 _QUOTED: Final = 20
 _ENGINES_OWN: Final = re.compile(r"template: gotpl:(?P<rest>.*)", re.DOTALL)
 
@@ -68,8 +70,8 @@ class Templates:
                 message = str(error)
             else:
                 continue
-            if _MISSING in message:
-                where = message.partition(_MISSING)[2].splitlines()[0]
+            if found := _MISSED.match(message):
+                where = found["where"]
                 raise TemplateFailed(f"failed to execute go template {template}: template: base:{where}")
             if text == template:
                 raise TemplateFailed(_told(template, message))
