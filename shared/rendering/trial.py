@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Protocol
 
 from shared.helm import DependencyMissing, EngineBroken, RenderFailed, documents
 
-MAX_MESSAGE: Final = 8192
+MAX_MESSAGE: Final = 4096
 MAX_OUTPUT: Final = 8 * 1024 * 1024
 
 Outcome = Literal["renders", "refused", "invalid", "unknown", "broken"]
