@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from cli import adopt, apply, confirm, crds, demo, events, logs, release, restore, rollback, sandbox
+from cli import adopt, apply, confirm, crds, demo, events, logs, promote, release, restore, rollback, sandbox
 from cli.exits import EXPLAINED, INTERRUPTED, Failure
 from cli.history import command as history
 from cli.output import complain
@@ -48,6 +48,7 @@ app.command("release", epilog=EXPLAINED)(release.release)
 app.command("history", epilog=EXPLAINED)(history.history)
 app.command("rollback", epilog=EXPLAINED)(rollback.rollback)
 app.command("restore", epilog=EXPLAINED)(restore.restore)
+app.command("promote", epilog=EXPLAINED)(promote.promote)
 app.command("demo", epilog=EXPLAINED)(demo.demo)
 app.command("crds", epilog=EXPLAINED)(crds.crds)
 app.command("logs", epilog=EXPLAINED)(logs.logs)
