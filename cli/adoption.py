@@ -14,6 +14,7 @@ from cli.helm_values import Unreadable, read
 from cli.json_patch import ABSENT, Operation, changes, merged, same
 from functions.application import desired as applications
 from functions.platform import desired as services
+from shared.bindings import BINDINGS
 from shared.claims import ApplicationClaim, PlatformClaim, parse
 from shared.claims.application import Image
 from shared.errors import InvalidClaim
@@ -23,6 +24,7 @@ Files = Mapping[str, bytes]
 
 VALUES: Final = "values.yaml"
 KEEP: Final = ".gitkeep"
+_FOLLOWS: Final = "it follows from the service in the environment's PlatformClaim: change it there"
 _IMAGE: Final = ("repository", "tag", "pullPolicy")
 _PULL_POLICY: Final = Image.model_fields["pullPolicy"].default
 
@@ -151,6 +153,11 @@ class _Look:
         if self.scope.rows == "applications":
             image = _image(row.get("image") or {}, base.pop("image", {}), edited.pop("image", ABSENT), left)
             row = row | {"image": image}
+            bound = _bound(row, base), _bound(row, edited)
+            left += [
+                f"bindings.{name}: {_FOLLOWS}" for name in sorted(row.get(BINDINGS) or ()) if _differ(name, *bound)
+            ]
+            base, edited = _unbound(row, base), _unbound(row, edited)
         before = row.get("values") or {}
         values = merged(base, edited, before)
         return row if same(before, values) else row | {"values": values}
@@ -161,7 +168,10 @@ class _Look:
         made: bytes | None = None
         if isinstance(patched, ApplicationClaim):
             application = next(one for one in patched.spec.applications if one.name == name)
-            made = applications.values(application, read(edited)["image"].get("digest"))
+            found = read(edited)
+            made = applications.values(
+                application, found["image"].get("digest"), _bound(application.model_dump(), found)
+            )
         elif isinstance(patched, PlatformClaim):
             made = services.values(next(one for one in patched.spec.services if one.name == name))
         if made != edited:
@@ -191,6 +201,26 @@ class _Look:
         if operations and (problem := self._problem(operations)):
             return Adoption(left=(*self.left, f"all of it together: {problem}"))
         return Adoption((*guards, *operations), tuple(self.left), tuple(self.assumed))
+
+
+def _bound(row: Document, values: Document) -> dict[str, Any]:
+    """What a file says of the services that the row is bound to."""
+    found = values.get(BINDINGS)
+    return {name: found[name] for name in row.get(BINDINGS) or () if name in found} if isinstance(found, dict) else {}
+
+
+def _unbound(row: Document, values: dict[str, Any]) -> dict[str, Any]:
+    """`values` without that: what the claim's values have to say."""
+    bound = _bound(row, values)
+    if not bound:
+        return values
+    rest = {name: one for name, one in values[BINDINGS].items() if name not in bound}
+    others = {name: one for name, one in values.items() if name != BINDINGS}
+    return others | ({BINDINGS: rest} if rest else {})
+
+
+def _differ(name: str, base: Document, edited: Document) -> bool:
+    return not same(base.get(name, ABSENT), edited.get(name, ABSENT))
 
 
 def _image(row: Document, base: Any, edited: Any, left: list[str]) -> dict[str, Any]:

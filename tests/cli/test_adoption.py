@@ -260,3 +260,33 @@ def test_an_application_that_the_claim_no_longer_has() -> None:
 def test_a_bootstrap_claims_files_are_nobodys_to_edit() -> None:
     found = adopt({"kind": "BootstrapClaim", "spec": {}}, {}, {})
     assert found.left == ("the files of a BootstrapClaim follow from its environments: edit the claim instead",)
+
+
+BOUND = {"postgres": {"host": "dev-platform-postgres.data.svc", "port": 5432}}
+OWN = {"legacy": {"host": "10.0.0.7", "port": 1521}}
+
+
+def bound_files(document: Document) -> Files:
+    """As the application function writes them where the environment has a database."""
+    claimed: Any = parse(document["kind"], document)
+    return {SHOP: applications.values(claimed.spec.applications[0], None, BOUND)}
+
+
+def test_what_follows_from_a_binding_stays_out_of_the_values() -> None:
+    """An edit beside it is adopted as ever; one of it is named, with the claim that says it."""
+    image = {"repository": "ghcr.io/acme/shop", "tag": "v1"}
+    row = {"name": "shop", "chart": {"name": "shop"}, "image": image, "bindings": ["postgres"]}
+    document = claim(applications=[row | {"values": {"replicas": 2, "bindings": OWN}}])
+    base = bound_files(document)
+    beside = edit(SHOP, "replicas: 2", "replicas: 3")(base)
+    adoption = adopt(document, base, beside)
+    assert adoption.left == ()
+    assert bound_files(patched(document, adoption)) == beside
+    of_it = edit(SHOP, "port: 5432", "port: 6432")(beside)
+    adoption = adopt(document, base, of_it)
+    assert adoption.left == (
+        f"{SHOP}: bindings.postgres: it follows from the service in the environment's PlatformClaim: change it there",
+    )
+    assert bound_files(patched(document, adoption)) == beside
+    own = edit(SHOP, "port: 1521", "port: 1522")(base)
+    assert bound_files(patched(document, adopt(document, base, own))) == own
