@@ -103,7 +103,7 @@ class Gate:
     def judge(self, organization: str, wanted: Wanted, claim_path: str) -> Hold | None:
         """Why the row is to be held back; None when it renders, or nobody can tell.
 
-        `claim_path` is where the claim has it (`applications[0]`), or "" when the values are the claim's spec.
+        `claim_path` is as `shared.rendering.places.Values` takes it: `applications[0]`, `namespaces[2]`.
         """
         found, verdict = self._look(organization, wanted)
         if isinstance(found, Missing):

@@ -19,6 +19,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _INDEX: Final = re.compile(r"[0-9]{1,9}")
 _DOTTED: Final = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[[0-9]{1,9}\])*")
 _IMAGE: Final = "image"
+_NAMESPACES: Final = "namespaces"
 
 
 def pointer(text: str) -> Place:
@@ -37,7 +38,8 @@ def dotted(text: str) -> tuple[Place, str]:
 class Values:
     """The values of one rendering, the chart's own defaults behind them, and what the claim calls their places.
 
-    `row` is where the claim has what the values are made of: `applications[0]`, or "" for a claim whose spec they are.
+    `row` is where the claim has what the values are made of: `applications[0]`, `namespaces[2]` (the values are then a
+    list of that one namespace), or "" for a claim whose spec they are.
     """
 
     def __init__(self, row: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -52,6 +54,9 @@ class Values:
         beside = self._row.startswith("applications") and place[:1] == (_IMAGE,)
         text = self._row if beside or not self._row else f"{self._row}.values"
         node: Any = self.given if place and place[0] in self.given else self.defaults
+        if self._row.startswith(_NAMESPACES):
+            inside = place[:2] == (_NAMESPACES, "0")
+            text, node, place = (self._row, _walk(node, place[:2]), place[2:]) if inside else ("", node, place)
         for part in place:
             if isinstance(node, Sequence) and not isinstance(node, str) and _INDEX.fullmatch(part):
                 text += f"[{part}]"

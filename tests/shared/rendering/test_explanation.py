@@ -235,6 +235,27 @@ def test_a_claim_whose_spec_is_the_values() -> None:
     assert told.startswith('namespaces[0].name: "kube-system" is not allowed by the chart (helm: ')
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("at '/namespaces/0/name': 'not' failed", 'namespaces[4].name: "kube-system" is not allowed by the chart'),
+        ("at '/namespaces/0/access/0/kind': false schema", "namespaces[4].access[0].kind: is not allowed by the chart"),
+        (
+            "at '': invalid propertyName 'a/b'",
+            'namespaces[4].labels["a/b"]: is a name that the chart does not allow there',
+        ),
+        ("at '/namespaces': minItems: got 1, want 2", "namespaces: has 1 entry, and the chart wants at least 2"),
+    ],
+)
+def test_one_namespace_of_a_claim(line: str, expected: str) -> None:
+    """Rendered alone, so that a bad one does not hold back its neighbours."""
+    given = {"namespaces": [{"name": "kube-system", "labels": {"a/b": "x"}, "access": [{"kind": "Robot"}]}]}
+
+    told = explain(f"{SCHEMA}\nnamespaces:\n- {line}\n", "namespaces", Values("namespaces[4]", given, {}))
+
+    assert told.partition(" (helm")[0] == expected
+
+
 def test_a_services_image_is_one_of_its_values() -> None:
     said = f"{SCHEMA}\nshop:\n- at '/image/tag': got number, want string\n"
 
