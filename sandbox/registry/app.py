@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.registry.images import REPOSITORY, TAG, Content, Repository
+from sandbox.registry.content import REPOSITORY, TAG, Content, Repository
 from sandbox.registry.tokens import Credentials, Tokens, is_basic, pulled
 
 LONGEST_PAGE: Final = 1000

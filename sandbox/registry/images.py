@@ -9,20 +9,19 @@
         mediaType: application/vnd.oci.image.manifest.v1+json
 
 A tag's manifest names a config and one layer made from nothing but the words `repository:tag`. So every tag has a
-digest of its own, the same after every start and on every machine.
+digest of its own, the same after every start and on every machine. The file may list Helm charts besides (`charts.py`).
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-OCI: Final = "application/vnd.oci.image.manifest.v1+json"
+from sandbox.registry.charts import HelmChart
+from sandbox.registry.content import OCI, REPOSITORY, TAG, Content, Repository, descriptor, document
+
 DOCKER: Final = "application/vnd.docker.distribution.manifest.v2+json"
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -31,10 +30,6 @@ PARTS: Final = {
     DOCKER: ("application/vnd.docker.container.image.v1+json", "application/vnd.docker.image.rootfs.diff.tar"),
 }
 """Media types of the config and the layer that go with a manifest's."""
-
-REPOSITORY: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*"
-TAG: Final = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
-"""Names as the distribution specification allows them."""
 
 Tag = Annotated[str, StringConstraints(pattern=f"^{TAG}$")]
 
@@ -61,42 +56,22 @@ class Images(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     images: tuple[Image, ...] = ()
-
-
-@dataclass(frozen=True)
-class Content:
-    """Some bytes and what they are."""
-
-    media_type: str
-    data: bytes
-
-    @property
-    def digest(self) -> str:
-        """`sha256:<hex>` of the bytes."""
-        return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
-
-
-@dataclass(frozen=True)
-class Repository:
-    """What a repository serves: tags in lexical order, manifests by digest, blobs by digest."""
-
-    private: bool
-    tags: dict[str, str]
-    manifests: dict[str, Content]
-    blobs: dict[str, Content]
-
-    def manifest(self, reference: str) -> Content | None:
-        """The manifest of a tag or digest."""
-        return self.manifests.get(self.tags.get(reference, reference))
+    charts: tuple[HelmChart, ...] = ()
 
 
 def load(path: Path) -> dict[str, Repository]:
     """The repositories of the YAML file `path` by name; raises ValueError that names the field at fault."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
-    return build(Images.model_validate(document or {}).images)
+    wanted = Images.model_validate(content or {})
+    repositories = build(wanted.images)
+    for chart in wanted.charts:
+        if chart.repository in repositories:
+            raise ValueError(f"the repository {chart.repository} is there twice")
+        repositories[chart.repository] = chart.build(path.parent)
+    return repositories
 
 
 def build(images: Iterable[Image]) -> dict[str, Repository]:
@@ -125,7 +100,7 @@ def _image(repository: Repository, media_type: str, name: str, architecture: str
     """The manifest of a one-layer image that says its own name; it, the config and the layer are added."""
     config_type, layer_type = PARTS[media_type]
     layer = Content(layer_type, f"{name} for {architecture}\n".encode())
-    config = _document(
+    config = document(
         config_type,
         {
             "architecture": architecture,
@@ -134,8 +109,8 @@ def _image(repository: Repository, media_type: str, name: str, architecture: str
             "rootfs": {"type": "layers", "diff_ids": [layer.digest]},
         },
     )
-    described = {"config": _descriptor(config), "layers": [_descriptor(layer)]}
-    manifest = _document(media_type, {"schemaVersion": 2, "mediaType": media_type, **described})
+    described = {"config": descriptor(config), "layers": [descriptor(layer)]}
+    manifest = document(media_type, {"schemaVersion": 2, "mediaType": media_type, **described})
     repository.blobs.update({config.digest: config, layer.digest: layer})
     repository.manifests[manifest.digest] = manifest
     return manifest
@@ -146,19 +121,11 @@ def _index(repository: Repository, media_type: str, name: str) -> Content:
     inner = OCI if media_type == OCI_INDEX else DOCKER
     described = [
         {
-            **_descriptor(_image(repository, inner, name, architecture)),
+            **descriptor(_image(repository, inner, name, architecture)),
             "platform": {"architecture": architecture, "os": "linux"},
         }
         for architecture in ("amd64", "arm64")
     ]
-    index = _document(media_type, {"schemaVersion": 2, "mediaType": media_type, "manifests": described})
+    index = document(media_type, {"schemaVersion": 2, "mediaType": media_type, "manifests": described})
     repository.manifests[index.digest] = index
     return index
-
-
-def _descriptor(content: Content) -> dict[str, Any]:
-    return {"mediaType": content.media_type, "digest": content.digest, "size": len(content.data)}
-
-
-def _document(media_type: str, document: dict[str, Any]) -> Content:
-    return Content(media_type, json.dumps(document, separators=(",", ":"), sort_keys=True).encode())

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox.registry.images import REPOSITORY
+from sandbox.registry.content import REPOSITORY
 
 LIFETIME: Final = 300
 """Seconds; ghcr.io's."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import httpx
 
 from sandbox.registry.app import create_app
-from sandbox.registry.images import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, Image, build
+from sandbox.registry.content import OCI
+from sandbox.registry.images import DOCKER, DOCKER_LIST, OCI_INDEX, Image, build
 from sandbox.registry.tokens import Credentials, Tokens
 
 ALL_TYPES = ", ".join((OCI_INDEX, OCI, DOCKER_LIST, DOCKER))

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from sandbox.registry.images import OCI
+from sandbox.registry.content import OCI
 from tests.sandbox.broker.processes import stand_in
 
 MANIFEST = "/v2/infraforge/ecommerce-platform/manifests/v1.2.3"

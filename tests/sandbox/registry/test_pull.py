@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.registry.images import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, load
+from sandbox.registry.content import OCI
+from sandbox.registry.images import DOCKER, DOCKER_LIST, OCI_INDEX, load
 from tests.sandbox.registry.running import ALL_TYPES, CREDENTIALS, ask, errors
 
 EXAMPLES = Path(__file__).parents[3] / "sandbox/registry/images.yaml"
