@@ -6,7 +6,12 @@ from typing import Any, Final
 
 import yaml
 
+from cli.clone import Clone
+from cli.history.commits import Unreadable
+from cli.history.standing import standing as claims
+from cli.plan.differences import values
 from cli.plan.tree import Tree
+from cli.plan.wishes import Name
 from functions.bootstrap.desired import ROLES
 from shared.argocd import IN_CLUSTER, Layout, Role, root_name
 from shared.claims import API_VERSION
@@ -72,6 +77,45 @@ def status(documents: Iterable[Document]) -> dict[str, Any]:
     documents = list(documents)
     clusters = [cluster for one in documents for cluster in one["status"]["clusters"]]
     return {**documents[0]["status"], "clusters": clusters} if documents else {}
+
+
+def standing(clone: Clone, tree: Tree, revision: str, platform: Mapping[str, Any]) -> dict[Name, Document]:
+    """The claims that the clone's own records tell of, with what of their statuses follows from the files there.
+
+    `platform` is the status of a BootstrapClaim.
+    """
+    found: dict[Name, Document] = {}
+    for one in claims(clone, revision):
+        if isinstance(one.entry, Unreadable):
+            continue
+        record = one.entry.record
+        metadata = {
+            "name": record.name,
+            "namespace": record.namespace,
+            "uid": record.uid or "unknown",
+            "resourceVersion": "0",
+            "generation": record.generation,
+            "creationTimestamp": "1970-01-01T00:00:00Z",
+        }
+        status = platform if record.kind == "BootstrapClaim" else {"applications": list(_digests(record.spec, tree))}
+        found[record.kind, record.namespace, record.name] = {
+            "apiVersion": API_VERSION,
+            "kind": record.kind,
+            "metadata": metadata,
+            "spec": record.spec,
+            "status": dict(status) if record.kind in ("BootstrapClaim", "ApplicationClaim") else {},
+        }
+    return found
+
+
+def _digests(spec: Mapping[str, Any], tree: Tree) -> Iterator[dict[str, str]]:
+    """Rows with the digests that are pinned in Git."""
+    folder = f"environments/{spec.get('clusterType')}/{spec.get('environment')}/applications"
+    for row in spec.get("applications") or ():
+        image = values(tree.read(f"{folder}/{row.get('name')}/values.yaml")).get("image")
+        if isinstance(image, Mapping) and isinstance(image.get("digest"), str):
+            shown = f"{image.get('repository')}:{image.get('tag')}"
+            yield {"name": str(row["name"]), "image": shown, "digest": str(image["digest"])}
 
 
 def _bootstrap(

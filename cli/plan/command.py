@@ -140,9 +140,14 @@ def plan(
 
     where = _Where(gitea_url, gitea_token_file, kubeconfig, context, data_dir)
     report = planned(filename, cluster, where.gitea, Folders(voltran, charts, platform_charts), namespace)
-    code = FAILED if report.is_wrong else CHANGES if report.changes else OK
+    code = exit_code(report)
     _show(report, output, code, full=full)
     raise typer.Exit(code)
+
+
+def exit_code(report: "Report") -> int:
+    """0, 1 or 2, as `EXPLAINED` says."""
+    return FAILED if report.is_wrong else CHANGES if report.changes else OK
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def document(report: Report, code: int) -> dict[str, Any]:
         against    cluster: address or null; voltran: commit or null
         errors     [{field, message, reason}] of files in which no claim was found
         notes      [text], what could not be looked at
-        claims     [{kind, namespace, name, origin, claim: created|changed|unchanged|unknown,
+        claims     [{kind, namespace, name, origin, claim: created|changed|unchanged,
                      place: type/environment or "",
                      files:   [{path, change: added|changed|removed, held, diff, hidden: null or why}],
                      objects: [{application, kind, namespace, name, change, held, diff, kept: null or why}],

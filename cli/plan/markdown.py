@@ -73,9 +73,8 @@ def _table(report: Report) -> Iterator[str]:
 
 
 def _head(plan: ClaimPlan) -> Iterator[str]:
-    known = [] if plan.claim == "unknown" else [plan.claim]
     yield f"### {plain(str(plan))}\n"
-    yield f"{plain(', '.join(filter(None, [plan.origin, *known, plan.place])))}\n"
+    yield f"{plain(', '.join(filter(None, [plan.origin, plan.claim, plan.place])))}\n"
     for fault in plan.errors:
         yield f"- :x: {plain(str(fault))}"
     if plan.confirmation:

@@ -1,36 +1,69 @@
 """From what a handler did on the stage to what a person wants to know of it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cli.plan import differences
 from cli.plan.rehearsal import Played
-from cli.plan.rendering import Renderer
+from cli.plan.rendering import Asked, Renderer
 from cli.plan.report import Change, ClaimPlan, Confirmation, Fault, FileChange, ImageChange, ObjectChange, Pruned
 from cli.plan.stage import Stage
 from cli.plan.stand_ins import UNRESOLVED, Edit
-from cli.plan.tree import Tree
 from cli.plan.wishes import Wish
 from shared.canonical import yaml_bytes
 from shared.claims import CONFIRM_REMOVAL
+from shared.claims.names import RESERVED_SERVICE
+from shared.claims.status import ClaimStatus
 from shared.conditions import READY
 from shared.environment_claims import CONFIRMATION
 from shared.kube.client import Document
 from shared.voltran import KEEP
 
-ROWS: Final[Mapping[str, str]] = {"ApplicationClaim": "applications", "PlatformClaim": "services"}
-FOLDERS: Final[Mapping[str, str]] = {"ApplicationClaim": "applications", "PlatformClaim": "platform"}
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of an environment is a kind's: the list in its spec, its folder, and its set."""
+
+    rows: str
+    folder: str
+    set_path: str
+    is_shared: bool = False
+    """Whether all rows are in one file, and one Application."""
+
+    def owns(self, row: str) -> bool:
+        """Whether a folder that the set deploys is the claim's own."""
+        return self.rows == "applications" or (row == RESERVED_SERVICE) is self.is_shared
+
+    def rows_of(self, status: ClaimStatus) -> Sequence[Any]:
+        """The rows of a status."""
+        return list(getattr(status, self.rows))
+
+
+def _part(kind: str, place: str) -> Part | None:
+    """None for a kind that has no environment."""
+    type_, _, name = place.partition("/")
+    environment = f"environments/{place}"
+    match kind:
+        case "ApplicationClaim":
+            return Part("applications", f"{environment}/applications", f"appsets/{type_}/apps/{name}-appset.yaml")
+        case "PlatformClaim" | "InfrastructureClaim":
+            set_path = f"appsets/{type_}/platform/{name}-platform-appset.yaml"
+            if kind == "PlatformClaim":
+                return Part("services", f"{environment}/platform", set_path)
+            return Part("namespaces", f"{environment}/platform/namespaces", set_path, is_shared=True)
+    return None
+
+
 ARGOCD: Final = ("appprojects", "applications")
 _VALUES: Final = "/values.yaml"
 _DIGEST: Final = "Digest"
 
 
-def describe(wish: Wish, played: Played | None, *, is_live: bool) -> ClaimPlan:
+def describe(wish: Wish, played: Played | None) -> ClaimPlan:
     """The plan of one claim, but for what is rendered. `played` is None for one that no handler could take."""
     plan = ClaimPlan(wish.kind.name, wish.namespace, wish.name, wish.manifest.origin)
-    if is_live:
-        plan.claim = "created" if wish.live is None else "changed" if wish.is_news else "unchanged"
+    plan.claim = "created" if wish.live is None else "changed" if wish.is_news else "unchanged"
     plan.errors += wish.faults
     plan.notes += wish.notes
     if played is None:
@@ -39,11 +72,12 @@ def describe(wish: Wish, played: Played | None, *, is_live: bool) -> ClaimPlan:
     plan.place = "/".join(str(spec[key]) for key in ("clusterType", "environment") if key in spec)
     if played.stopped is not None:
         plan.errors.append(Fault("", str(played.stopped), played.stopped.reason))
-    rows = list(getattr(played.status, ROWS.get(plan.kind, ""), ()))
-    plan.errors += _held_rows(plan.kind, spec, rows)
+    part = _part(plan.kind, plan.place)
+    rows = part.rows_of(played.status) if part else []
+    plan.errors += _held_rows(part, spec, rows) if part else ()
     if played.edit is not None:
-        kept = _kept(plan, played.edit, rows)
-        plan.files += files(played.edit.before, played.edit.after, kept)
+        kept = _kept(part, rows) if part else {}
+        plan.files += files(played.edit, {} if part and part.is_shared else kept)
         plan.prunes += _prunes(played.edit, kept)
         plan.images += _images(played.edit)
     if played.status.confirmation:
@@ -56,19 +90,18 @@ def describe(wish: Wish, played: Played | None, *, is_live: bool) -> ClaimPlan:
 
 def render(plan: ClaimPlan, played: Played, renderer: Renderer) -> None:
     """Add what ArgoCD would make of the claim's files."""
-    folder, edit = FOLDERS.get(plan.kind), played.edit
-    if folder is None or edit is None:
+    part, edit = _part(plan.kind, plan.place), played.edit
+    if part is None or edit is None:
         return
-    type_, _, environment = plan.place.partition("/")
-    end = "-appset.yaml" if folder == "applications" else "-platform-appset.yaml"
-    set_path = f"appsets/{type_}/{'apps' if folder == 'applications' else folder}/{environment}{end}"
-    kept = {one.path: None for one in plan.prunes if one.held}
-    rows = list(getattr(played.status, ROWS.get(plan.kind, ""), ()))
-    places = {row.name: f"{ROWS[plan.kind]}[{index}]" for index, row in enumerate(rows)}
-    objects, faults = renderer.compare(edit.before, edit.after.after(kept), set_path, places)
-    held = {path.rpartition("/")[2] for path in kept}
-    prefix = f"{environment}-" if folder == "applications" else f"{environment}-platform-"
-    plan.objects += [replace(one, held=one.application.removeprefix(prefix) in held) for one in objects]
+    spec = part.rows_of(played.status)
+    places = (
+        {RESERVED_SERVICE: ""} if part.is_shared else {row.name: f"{part.rows}[{at}]" for at, row in enumerate(spec)}
+    )
+    kept = {} if part.is_shared else {one.path: None for one in plan.prunes if one.held}
+    held = frozenset(path.rpartition("/")[2] for path in kept)
+    asked = Asked(part.set_path, part.owns, places, held)
+    changes, faults = renderer.compare(edit.before, edit.after.after(kept), asked)
+    plan.objects += changes
     plan.errors += faults
 
 
@@ -104,8 +137,9 @@ def _essence(document: Document) -> str:
     ).decode()
 
 
-def files(before: Tree, after: Tree, kept: Mapping[str, str]) -> Iterator[FileChange]:
+def files(edit: Edit, kept: Mapping[str, str]) -> Iterator[FileChange]:
     """Every file that differs, and those below the folders that are `kept` until their removal is confirmed."""
+    before, after = edit.before, edit.after
     for path in sorted(before.files.keys() | after.files.keys()):
         old, new = before.read(path), after.read(path)
         held = any(path.startswith(f"{folder}/") for folder in kept.values())
@@ -121,21 +155,20 @@ def _change(old: object | None, new: object | None) -> Change:
     return "added" if old is None else "removed" if new is None else "changed"
 
 
-def _held_rows(kind: str, spec: Mapping[str, Any], rows: list[Any]) -> Iterator[Fault]:
+def _held_rows(part: Part, spec: Mapping[str, Any], rows: Sequence[Any]) -> Iterator[Fault]:
     """The rows that would not be written, by their places in the claim."""
-    places = {row["name"]: index for index, row in enumerate(spec.get(ROWS.get(kind, "")) or ())}
+    places = {row["name"]: index for index, row in enumerate(spec.get(part.rows) or ())}
     for row in rows:
         if row.state == "Held" and row.reason != CONFIRMATION:
-            where = f"spec.{ROWS[kind]}[{places[row.name]}]"
+            where = f"spec.{part.rows}[{places[row.name]}]"
             message = str(row.message or "")
             yield Fault("" if where in message else where, message, row.reason)
 
 
-def _kept(plan: ClaimPlan, edit: Edit, rows: list[Any]) -> dict[str, str]:
-    """Name → folder of what stays until its removal is confirmed."""
-    folder = f"environments/{plan.place}/{FOLDERS.get(plan.kind, '')}"
+def _kept(part: Part, rows: Sequence[Any]) -> dict[str, str]:
+    """Name → path of what stays until its removal is confirmed."""
     held = (row.name for row in rows if row.state == "Held" and row.reason == CONFIRMATION)
-    return {name: f"{folder}/{name}" for name in held if edit.before.names(f"{folder}/{name}")}
+    return {name: part.folder if part.is_shared else f"{part.folder}/{name}" for name in held}
 
 
 def _prunes(edit: Edit, kept: Mapping[str, str]) -> Iterator[Pruned]:

@@ -1,12 +1,11 @@
 """From files with claims to the whole plan."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Any
 
 from cli.cluster import Cluster
 from cli.exits import Failure
-from cli.manifests import examine
+from cli.manifests import Manifest, examine
 from cli.plan.outcome import describe, platform_objects, render
 from cli.plan.rendering import Renderer
 from cli.plan.report import Against, ClaimPlan, Fault, Report
@@ -30,45 +29,43 @@ def plan(
     report = Report()
     manifests = list(examine(paths, lambda failure: report.errors.append(_unreadable(failure))))
     place = namespace or (cluster.namespace if cluster is not None else DEFAULT_NAMESPACE)
-    found, faults, notes = wishes(manifests, cluster, place)
-    report.errors += faults
-    report.notes += notes
-    if not found:
+    if not manifests:
         if not report.errors:
             raise Failure("there is no claim to plan in it")
         return report
-    with Surroundings.of(cluster, gitea, folders, _planned_address(found)) as around:
+    with Surroundings.of(cluster, gitea, folders, _planned_address(manifests)) as around:
+        found, faults, notes = wishes(manifests, cluster, around.standing, place)
+        report.errors += faults
         with closing(Renderer(around.charts, Engine.load())) as renderer:
             report.claims = [_claim(wish, number, around, renderer) for number, wish in enumerate(found)]
         host = str(cluster.http.base_url).rstrip("/") if cluster is not None else None
         report.against = Against(host, around.checkout.commit)
-        report.notes += dict.fromkeys([*around.notes, *around.rehearsal.stage.refused, *renderer.notes])
+        report.notes += dict.fromkeys([*notes, *around.notes, *around.rehearsal.stage.refused, *renderer.notes])
     return report
 
 
 def _claim(wish: Wish, number: int, around: Surroundings, renderer: Renderer) -> ClaimPlan:
     stage, is_live = around.rehearsal.stage, around.rehearsal.stage.reader is not nowhere
     if not wish.playable:
-        return describe(wish, None, is_live=is_live)
-    is_platform = wish.kind is BOOTSTRAP
-    played = around.rehearsal.play(wish.kind, wish.document(number, around.clone_status if is_platform else {}))
-    found = describe(wish, played, is_live=is_live)
-    if not is_live:
-        found.notes += around.others(found, played)
+        return describe(wish, None)
+    played = around.rehearsal.play(wish.kind, wish.document(number))
+    found = describe(wish, played)
     render(found, played, renderer)
-    if is_platform:
+    if wish.kind is BOOTSTRAP:
         stage.forget(BOOTSTRAP.resource, around.told)
         if is_live:
             platform_objects(found, stage)
     return found
 
 
-def _planned_address(found: Sequence[Wish]) -> str | None:
+def _planned_address(manifests: Sequence[Manifest]) -> str | None:
     """The Gitea that a BootstrapClaim of the plan names."""
-    for wish in found:
-        spec: Any = wish.claim.spec if wish.claim is not None else None
-        if wish.kind.name == "BootstrapClaim" and spec is not None:
-            return str(spec.gitea.url).rstrip("/")
+    for manifest in manifests:
+        spec = manifest.document.get("spec")
+        named = spec.get("gitea") if isinstance(spec, Mapping) else None
+        url = named.get("url") if isinstance(named, Mapping) else None
+        if manifest.kind == BOOTSTRAP.name and isinstance(url, str):
+            return url.rstrip("/")
     return None
 
 

@@ -9,6 +9,7 @@ from cli.plan.stage import Stage
 from cli.plan.stand_ins import Edit, NoMile, Published, Settled, Shelf, unasked
 from functions.application.handler import ApplicationHandler
 from functions.bootstrap.handler import BootstrapHandler
+from functions.bootstrap.infrastructure import InfrastructureHandler
 from functions.bootstrap.settings import BootstrapSettings
 from functions.platform.handler import PlatformHandler
 from shared.admission import Admission
@@ -18,7 +19,7 @@ from shared.claims import BootstrapStatus
 from shared.claims.status import ClaimStatus
 from shared.errors import InfraForgeError
 from shared.events import ClaimRef
-from shared.kinds import APPLICATION, BOOTSTRAP
+from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE
 from shared.kube.client import Document
 from shared.kube.recorder import Recorder
 from shared.reconciler import Handler
@@ -89,22 +90,28 @@ class Rehearsal:
         kube, settings, layout = self.stage.kube, self.settings, self.settings.layout
         if kind is BOOTSTRAP:
             return self._bootstrap()
+        admission = Admission(
+            kube,
+            gitea_url=layout.gitea_url,
+            system_namespace=settings.system_namespace,
+            cluster_types=frozenset(),
+            environment_namespaces={},
+            operators_only=kind is INFRASTRUCTURE,
+        )
         everybodys: dict[str, Any] = {
-            "admission": Admission(
-                kube,
-                gitea_url=layout.gitea_url,
-                system_namespace=settings.system_namespace,
-                cluster_types=frozenset(),
-                environment_namespaces={},
-            ),
+            "admission": admission,
+            "kube": kube,
             "voltran": self.shelf,
             "limits": settings.limits,
             "last_mile": NoMile(),
             "layout": layout,
         }
         if kind is APPLICATION:
-            return ApplicationHandler(**everybodys, kube=kube, resolve_all=unasked)
-        return PlatformHandler(**everybodys, kube=kube)
+            return ApplicationHandler(**everybodys, resolve_all=unasked)
+        if kind is INFRASTRUCTURE:
+            own = frozenset({settings.system_namespace, layout.argocd_namespace})
+            return InfrastructureHandler(**everybodys, system_namespaces=own, bound={})
+        return PlatformHandler(**everybodys)
 
     def _bootstrap(self) -> Handler[Any]:
         layout = self.settings.layout
@@ -121,6 +128,7 @@ class Rehearsal:
             gitea=Settled(),
             repository=lambda *_: published,
             voltran=self.shelf,
+            last_mile=NoMile(),
             charts=self.charts.embedded["apps"],
             platform_charts=self.charts.embedded["platform"],
         )

@@ -1,7 +1,7 @@
 """What Helm renders of two states of a set, and how they differ."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import yaml
 
@@ -22,6 +22,20 @@ from shared.rendering.trial import Trial
 NO_ENGINE = "Helm's engine is not installed (pip install helm-python-sdk), so manifests are not shown"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Which Applications to compare: those of the set at `set_path` whose rows `owns` accepts.
+
+    `places` are row → where the claim has it, e.g. `applications[0]`, "" for a claim that is one row; `held` are rows
+    that go only once a person has confirmed it.
+    """
+
+    set_path: str
+    owns: Callable[[str], bool]
+    places: Mapping[str, str]
+    held: frozenset[str] = frozenset()
+
+
 @dataclass
 class Renderer:
     """Renders sets, with the charts that they name. `notes` say what could not be rendered, and why."""
@@ -32,26 +46,23 @@ class Renderer:
     _outcomes: dict[Workload, list[Rendered] | RenderFailed | Missing] = field(default_factory=dict)
     _trials: Process = field(default_factory=Process)
 
-    def compare(
-        self, before: Tree, after: Tree, set_path: str, places: Mapping[str, str]
-    ) -> tuple[list[ObjectChange], list[Fault]]:
-        """The objects that differ between two trees, and what does not render of the second.
-
-        `places` are row → where the claim has it, e.g. `applications[0]`.
-        """
+    def compare(self, before: Tree, after: Tree, asked: Asked) -> tuple[list[ObjectChange], list[Fault]]:
+        """The objects that differ between two trees, and what does not render of the second."""
         if self.engine is None:
             self._note(NO_ENGINE)
             return [], []
         try:
-            old, new = workloads(before, set_path, self.engine), workloads(after, set_path, self.engine)
+            old, new = (workloads(tree, asked.set_path, self.engine) for tree in (before, after))
         except Unreadable as error:
             self._note(f"{error}: manifests are not shown")
             return [], []
         changes: list[ObjectChange] = []
         faults: list[Fault] = []
-        for name in sorted(old.keys() | new.keys()):
-            found = self._application(name, old.get(name), new.get(name), places, faults)
-            changes += found
+        order = {row: number for number, row in enumerate(asked.places)}
+        rows = {name: one.row for all_ in (old, new) for name, one in all_.items() if asked.owns(one.row)}
+        for name in sorted(rows, key=lambda name: (order.get(rows[name], len(order)), name)):
+            found = self._application(name, old.get(name), new.get(name), asked.places, faults)
+            changes += [replace(one, held=rows[name] in asked.held) for one in found]
         return changes, faults
 
     def close(self) -> None:

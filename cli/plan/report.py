@@ -82,7 +82,7 @@ class ClaimPlan:
     namespace: str
     name: str
     origin: str
-    claim: Literal["created", "changed", "unchanged", "unknown"] = "unknown"
+    claim: Literal["created", "changed", "unchanged"] = "unchanged"
     place: str = ""
     files: list[FileChange] = field(default_factory=list)
     objects: list[ObjectChange] = field(default_factory=list)

@@ -76,6 +76,10 @@ class NoMile(LastMile):
         """Nobody looks."""
         return Outcome({}, NOT_TRACKED)
 
+    def look_at_roots(self, *_: Any, **__: Any) -> Outcome:
+        """Nobody looks."""
+        return Outcome({}, NOT_TRACKED)
+
     def remove_rows(self, *_: Any, **__: Any) -> tuple[str, ...]:
         """Nothing is removed."""
         return ()

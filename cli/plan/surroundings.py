@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from cli.clone import Clone
 from cli.cluster import Cluster, Refused
-from cli.exits import FAILED, Failure
+from cli.exits import Failure
+from cli.history.source import opened
 from cli.plan import clone_facts
 from cli.plan.charts import Charts
-from cli.plan.outcome import FOLDERS
-from cli.plan.rehearsal import Played, Rehearsal, Settings
-from cli.plan.report import ClaimPlan
+from cli.plan.rehearsal import Rehearsal, Settings
 from cli.plan.stage import Query, Stage
 from cli.plan.stand_ins import Shelf
 from cli.plan.tree import Checkout
+from cli.plan.wishes import KINDS, Name
 from cli.voltran import REPOSITORY
 from shared.claims import BootstrapClaim
 from shared.errors import InvalidClaim
@@ -25,8 +25,8 @@ from shared.kube.client import Document
 
 DEFAULT_ORGANIZATION: Final = "platform"
 UNASKED: Final = (
-    "no cluster was asked: what others claim, which volume claims a service has, and what the API server would say is "
-    "not looked at"
+    "no cluster was asked: claims are those that the clone's commits record, and which volume claims a service has and "
+    "what the API server would say is not looked at"
 )
 
 
@@ -58,19 +58,8 @@ class Surroundings:
     told: Sequence[Document] = ()
     """BootstrapClaims as the clone alone tells of them; none where a cluster has one."""
 
-    @property
-    def clone_status(self) -> Mapping[str, Any]:
-        """The status of the one that stands for all of them."""
-        return clone_facts.status(self.told)
-
-    def others(self, plan: ClaimPlan, played: Played) -> Iterator[str]:
-        """A note when the claim's files were written for another claim."""
-        if played.edit is None or plan.kind not in FOLDERS:
-            return
-        folder = f"environments/{plan.place}/{FOLDERS[plan.kind]}"
-        writer = self.checkout.writer(folder)
-        if writer and writer.startswith(f"{plan.kind}/") and writer != str(plan):
-            yield f"{folder} was written for {writer}: while that is there, this one is refused (EnvironmentConflict)"
+    standing: Mapping[Name, Document] = field(default_factory=dict)
+    """The claims that are there by Git's own account; none where a cluster has them."""
 
     @classmethod
     @contextmanager
@@ -101,6 +90,10 @@ class Surroundings:
                 stage.put(BOOTSTRAP.resource, document)
             found = clone_facts.roots(checkout.tree)
             organization = found.organization if told and found else organization
+            standing = {} if cluster is not None else _standing(clones.get(organization, REPOSITORY), checkout, told)
+            for (kind, _, _), document in standing.items():
+                if kind != BOOTSTRAP.name:
+                    stage.put(KINDS[kind].resource, document)
             others = {organization: checkout}
 
             def at(name: str) -> Checkout:
@@ -108,7 +101,7 @@ class Surroundings:
                     others[name] = _checkout(clones.get(name, REPOSITORY), notes, needed=False)
                 return others[name]
 
-            yield cls(Rehearsal(stage, Shelf(at), settings, charts), charts, checkout, notes, told)
+            yield cls(Rehearsal(stage, Shelf(at), settings, charts), charts, checkout, notes, told, standing)
 
 
 @dataclass
@@ -130,7 +123,7 @@ class _Clones:
         folder = given.get(repository)
         key = (organization, repository)
         if key not in self.made:
-            self.made[key] = _opened(folder) if folder is not None else self._cloned(organization, repository)
+            self.made[key] = opened(folder) if folder is not None else self._cloned(organization, repository)
         return self.made[key]
 
     def _cloned(self, organization: str, repository: str) -> Clone | None:
@@ -138,13 +131,6 @@ class _Clones:
             return None
         gitea = self.gitea()
         return self.stack.enter_context(Clone.of(f"{gitea.url}/{organization}/{repository}.git", gitea.token))
-
-
-def _opened(folder: Path) -> Clone:
-    clone = Clone(str(folder), "")
-    if clone.run("rev-parse", "--git-dir") is None:
-        raise Failure(f"{folder} is no Git clone that can be read: see what `git -C {folder} status` says", FAILED)
-    return clone
 
 
 def _checkout(clone: Clone | None, notes: list[str], *, needed: bool) -> Checkout:
@@ -171,6 +157,12 @@ def _bootstraps(cluster: Cluster, notes: list[str]) -> Iterator[BootstrapClaim]:
             yield BOOTSTRAP.parse(document)
         except InvalidClaim:
             continue  # its own status says so
+
+
+def _standing(clone: Clone | None, checkout: Checkout, told: Sequence[Document]) -> dict[Name, Document]:
+    if clone is None or checkout.commit is None:
+        return {}
+    return clone_facts.standing(clone, checkout.tree, checkout.commit, clone_facts.status(told))
 
 
 def _reader(cluster: Cluster) -> Callable[[str, Query], tuple[int, bytes]]:

@@ -72,8 +72,7 @@ def counts(changes: Sequence[FileChange] | Sequence[ObjectChange]) -> str:
 
 def _claim(plan: ClaimPlan, *, full: bool) -> Iterator[Text]:
     yield Text("")
-    known = [] if plan.claim == "unknown" else [plan.claim]
-    told = "; ".join(filter(None, [plan.origin, *known, plan.place]))
+    told = "; ".join(filter(None, [plan.origin, plan.claim, plan.place]))
     yield Text(f"{plan}  ({printable(told)})", style="bold")
     for fault in plan.errors:
         yield _error(str(fault))

@@ -6,20 +6,22 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cli.cluster import Cluster, Refused
+from cli.history.standing import ORDER
 from cli.json_patch import changes
 from cli.manifests import Manifest
 from cli.plan.report import Fault
 from shared import kinds
 from shared.attempt import Kind
-from shared.claims import API_VERSION, FINALIZER, GROUP, KINDS, Claim
+from shared.canonical import json_bytes
+from shared.claims import API_VERSION, FINALIZER, GROUP, Claim
 from shared.claims.parse import read
 from shared.kube.client import Document
 from shared.wording import listed
 
-ORDER: Final = ("BootstrapClaim", "InfrastructureClaim", "PlatformClaim", "ApplicationClaim")
-"""Later ones need what earlier ones make."""
+Name = tuple[str, str, str]
+"""Kind, namespace and name."""
 MAX_NAMED: Final = 5
-_BY_NAME: Final[Mapping[str, Kind[Any]]] = {one.name: one for one in vars(kinds).values() if isinstance(one, Kind)}
+KINDS: Final[Mapping[str, Kind[Any]]] = {one.name: one for one in vars(kinds).values() if isinstance(one, Kind)}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "resourceVersion", "finalizers", "managedFields")
 _SCHEMA: Final = ("is invalid:", "unknown field", "strict decoding error", "field not declared in schema")
 """What an API server says of what the model has said already."""
@@ -57,8 +59,8 @@ class Wish:
         found = read(self.kind.name, {k: v for k, v in (self.live or {}).items() if k != "status"})
         return found.model_dump(include={"spec"}) if isinstance(found, Claim) else None
 
-    def document(self, number: int, status: Mapping[str, Any]) -> Document:
-        """The claim as the API server would hold it; `number` orders those that are new, which have this `status`."""
+    def document(self, number: int) -> Document:
+        """The claim as the API server would hold it; `number` orders those that are new."""
         live: dict[str, Any] = (self.live or {}).get("metadata") or {}
         ours = self.manifest.document["metadata"]
         generation = int(live.get("generation", 0)) + (1 if self.is_news else 0)
@@ -75,21 +77,24 @@ class Wish:
         document = {"apiVersion": API_VERSION, "kind": self.kind.name, "metadata": metadata}
         return document | {
             "spec": self.manifest.document.get("spec"),
-            "status": dict(status) if self.live is None else self.live.get("status") or {},
+            "status": (self.live or {}).get("status") or {},
         }
 
 
 def wishes(
-    manifests: Iterable[Manifest], cluster: Cluster | None, namespace: str
+    manifests: Iterable[Manifest], cluster: Cluster | None, standing: Mapping[Name, Document], namespace: str
 ) -> tuple[list[Wish], list[Fault], list[str]]:
-    """The claims among `manifests` in the order in which they need each other, what is wrong beside them, and notes."""
-    found: dict[tuple[str, str, str], Wish] = {}
+    """The claims among `manifests` in the order in which they need each other, what is wrong beside them, and notes.
+
+    Without a cluster the claims that are there are those `standing` in Git.
+    """
+    found: dict[Name, Wish] = {}
     faults, left = [], []
     for manifest in manifests:
         if manifest.api_version.partition("/")[0] != GROUP:
             left.append(f"{manifest.kind} {manifest.name}")
             continue
-        kind = _BY_NAME.get(manifest.kind) if manifest.api_version == API_VERSION else None
+        kind = KINDS.get(manifest.kind) if manifest.api_version == API_VERSION else None
         if kind is None:
             known = ", ".join(KINDS)
             faults.append(Fault(manifest.origin, f"there is no such kind in {API_VERSION}; there are {known}"))
@@ -100,6 +105,7 @@ def wishes(
             faults.append(Fault(manifest.origin, f"{'/'.join(key)} is in {found[key].manifest.origin} already"))
             continue
         found[key] = wish
+        wish.live = standing.get(key)
         _examine(wish, cluster)
     notes = [f"no claims, and not looked at: {listed(left, MAX_NAMED)}"] if left else []
     return sorted(found.values(), key=lambda one: ORDER.index(one.kind.name)), faults, notes
@@ -115,6 +121,8 @@ def _examine(wish: Wish, cluster: Cluster | None) -> None:
         wish.faults += [Fault(path, problem) for path, problem in outcome]
     if cluster is not None:
         _compare(wish, cluster)
+    else:
+        _hold_immutables(wish)
     wish.playable = wish.claim is not None and not any(one.reason == "Immutable" for one in wish.faults)
 
 
@@ -149,8 +157,15 @@ def _compare(wish: Wish, cluster: Cluster) -> None:
 
 
 def _differing(ours: Claim, theirs: Claim) -> list[str]:
-    one, other = (claim.model_dump(mode="json", include={"spec"}) for claim in (ours, theirs))
+    one, other = (_in_order(claim.model_dump(mode="json", include={"spec"})) for claim in (ours, theirs))
     return [str(operation["path"]).lstrip("/").replace("/", ".") for operation in changes(one, other)]
+
+
+def _in_order(node: Any) -> Any:
+    """The same with its lists in order: an API server merges those of a claim, and puts what is new at the end."""
+    if isinstance(node, Mapping):
+        return {key: _in_order(value) for key, value in node.items()}
+    return sorted(map(_in_order, node), key=json_bytes) if isinstance(node, list) else node
 
 
 def _hold_immutables(wish: Wish) -> None:

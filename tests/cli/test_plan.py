@@ -1,0 +1,328 @@
+"""`infraforge plan` as a process, for a clone of voltran alone."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.plan.command import CHANGES, exit_code
+from cli.plan.document import document
+from cli.plan.planning import plan
+from cli.plan.stand_ins import UNRESOLVED
+from cli.plan.surroundings import Folders
+from tests.cli.conftest import Infraforge
+from tests.cli.planned import (
+    Document,
+    Repository,
+    application,
+    applications,
+    bootstrap,
+    claim,
+    no_gitea,
+    services,
+    written,
+)
+
+OK, FAILED = 0, 1
+SHOP, CART = application("shop"), application("cart")
+POSTGRES = {"name": "postgres", "values": {"auth": {"database": "shop"}}}
+STARTED = (bootstrap(), services(POSTGRES), applications(SHOP, CART))
+FOLDER = "environments/nonprod/dev"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return Repository.made(tmp_path_factory.mktemp("clone") / "voltran", *STARTED)
+
+
+class Planner:
+    """The command, on one clone."""
+
+    def __init__(self, infraforge: Infraforge, repository: Repository, folder: Path) -> None:
+        self.infraforge = infraforge
+        self.repository = repository
+        self.folder = folder
+
+    def run(self, given: Any, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        file = written(self.folder, given)
+        return self.infraforge("plan", "-f", file, "--voltran", str(self.repository.folder), *arguments)
+
+    def json(self, given: Any, code: int, *more: str, charts: Path | None = None) -> Any:
+        """As `-o json` prints it, without a process of its own."""
+        report = plan(
+            [written(self.folder, given), *more], None, no_gitea, Folders(self.repository.folder, charts), None
+        )
+        assert exit_code(report) == code, report
+        return json.loads(json.dumps(document(report, code)))
+
+    def one(self, given: Any, code: int) -> Any:
+        """The plan of the one claim that there is."""
+        (found,) = self.json(given, code)["claims"]
+        return found
+
+
+@pytest.fixture
+def planner(infraforge: Infraforge, repository: Repository, tmp_path: Path) -> Planner:
+    return Planner(infraforge, repository, tmp_path)
+
+
+def test_what_is_in_git_changes_nothing(planner: Planner) -> None:
+    found = planner.json(STARTED, OK)
+    assert [(one["kind"], one["files"], one["objects"], one["errors"]) for one in found["claims"]] == [
+        (kind, [], [], []) for kind in ("BootstrapClaim", "PlatformClaim", "ApplicationClaim")
+    ]
+    assert found["against"] == {"cluster": None, "voltran": planner.repository.git("rev-parse", "HEAD")}
+    assert "no cluster was asked" in found["notes"][0]
+    assert planner.run(STARTED).stdout.splitlines()[-1] == "Nothing would change."
+
+
+def test_a_change_is_shown_as_files_objects_and_images(planner: Planner) -> None:
+    found = planner.one([applications(application("shop", "v2", values={"replicas": 3}), CART)], CHANGES)
+    (file,) = found["files"]
+    assert (file["path"], file["change"]) == (f"{FOLDER}/applications/shop/values.yaml", "changed")
+    assert "-  tag: v1.0.0\n+  tag: v2\n" in file["diff"]
+    assert found["images"] == [
+        {
+            "application": "shop",
+            "before": "ghcr.io/infraforge/shop:v1.0.0",
+            "after": "ghcr.io/infraforge/shop:v2",
+        }
+    ]
+    (deployment,) = found["objects"]
+    assert (deployment["application"], deployment["kind"], deployment["namespace"], deployment["name"]) == (
+        "dev-shop",
+        "Deployment",
+        "dev",
+        "dev-shop",
+    )
+    assert "-  replicas: 2\n+  replicas: 3\n" in deployment["diff"]
+
+
+def test_what_would_go_is_named_and_nothing_of_its_neighbour(planner: Planner) -> None:
+    found = planner.one([applications(SHOP)], CHANGES)
+    assert found["prunes"] == [{"name": "cart", "path": f"{FOLDER}/applications/cart", "strange": False, "held": False}]
+    assert {(one["application"], one["change"]) for one in found["objects"]} == {("dev-cart", "removed")}
+    assert {one["kind"] for one in found["objects"]} > {"Deployment", "Service"}
+
+
+def test_a_removal_that_needs_a_person_waits(planner: Planner) -> None:
+    found = planner.one([services()], CHANGES)
+    assert found["confirmation"]["annotation"].startswith("platform.infraforge.io/confirm-removal=remove-1-")
+    assert "what keeps data would go" in found["confirmation"]["message"]
+    assert found["prunes"] == [
+        {"name": "postgres", "path": f"{FOLDER}/platform/postgres", "strange": False, "held": True}
+    ]
+    assert {one["held"] for one in found["files"]} == {True}
+    assert {(one["held"], one["change"]) for one in found["objects"]} == {(True, "removed")}
+    assert "held: removing postgres waits for a confirmation" in planner.run([services()]).stdout
+
+
+def test_claims_that_need_each_other_are_planned_in_that_order(planner: Planner) -> None:
+    """The environment is as new as the claim for it, and the binding as new as the service."""
+    bound = application("shop", bindings=["postgres"])
+    wanted = [applications(bound, environment="eu", name="eu"), claim("PlatformClaim", "dev", "eu", {})]
+    wanted[1]["spec"] = {"clusterType": "nonprod", "environment": "eu", "services": [POSTGRES]}
+    found = planner.json([*wanted, bootstrap("dev", "qa", "eu")], CHANGES)
+    assert [one["kind"] for one in found["claims"]] == ["BootstrapClaim", "PlatformClaim", "ApplicationClaim"]
+    values = next(one for one in found["claims"][2]["files"] if one["path"].endswith("shop/values.yaml"))
+    assert "+bindings:\n+  postgres:\n" in values["diff"]
+
+
+WRONG: list[tuple[str, Document, list[tuple[str, str]]]] = [
+    (
+        "every field that is wrong",
+        applications(application("Shop"), application("cart", image={"repository": "r"})),
+        [
+            ("spec.applications[0].name", "is not a DNS-1123 label"),
+            ("spec.applications[1].image.tag", "is required"),
+        ],
+    ),
+    (
+        "an environment that nobody asked for",
+        applications(SHOP, environment="moon", name="moon"),
+        [("", 'has no environment "moon"; it has: dev, qa')],
+    ),
+    (
+        "values that the chart refuses, in the claim's terms",
+        applications(
+            application("shop", values={"replicas": 5000, "ingress": {"enabled": "maybe"}}),
+            application("cart", values={"replicas": "two"}),
+        ),
+        [
+            ("", "applications[0].values.replicas: 5000 is above 100"),
+            ("", 'applications[1].values.replicas: "two" is'),
+        ],
+    ),
+    (
+        "a chart that is not there",
+        applications(application("shop", chart={"name": "no-such-chart"}), CART),
+        [("applications[0].chart", "charts has no chart no-such-chart")],
+    ),
+    (
+        "a credential",
+        applications(SHOP, application("cart", values={"env": {"API_TOKEN": "hunter2hunter2"}})),
+        [("", "spec.applications[1].values.env.API_TOKEN: looks like a credential")],
+    ),
+    (
+        "an image that no registry knows how to name",
+        applications(application("shop", image={"repository": "ghcr.io/Shop", "tag": "v1"}), CART),
+        [("", "spec.applications[0].image.repository")],
+    ),
+    (
+        "a service that the environment does not have",
+        applications(application("shop", bindings=["mysql"]), CART),
+        [("", 'has no service "mysql"; it has: postgres')],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_what_is_wrong_is_said(planner: Planner, given: Document, wanted: list[tuple[str, str]]) -> None:
+    errors = planner.one([given], FAILED)["errors"]
+    assert len(errors) == len(wanted), errors
+    for error, (field, message) in zip(errors, wanted, strict=True):
+        assert error["field"] == field
+        assert message in f"{error['field']}: {error['message']}"
+
+
+def test_every_error_of_every_claim_is_said_at_once(planner: Planner) -> None:
+    documents = [row[1] | {"metadata": {"name": f"c{index}", "namespace": "dev"}} for index, row in enumerate(WRONG)]
+    found = planner.json(documents, FAILED)
+    assert len(found["claims"]) == len(WRONG)
+    conflicts = [one for one in found["claims"] if one["errors"][0]["reason"] == "EnvironmentConflict"]
+    assert len(conflicts) == len(WRONG) - 2, "one is invalid, one is nowhere, and the environment is another's"
+
+
+def test_files_that_cannot_be_read_do_not_hide_the_others(planner: Planner) -> None:
+    text = "kind: [\n"
+    broken = planner.folder / "broken"
+    broken.mkdir()
+    (broken / "a.yaml").write_text(text)
+    found = planner.json([applications(application("shop", "v2"), CART)], FAILED, str(broken), "absent")
+    assert [one["message"].split(": ")[-1].split(" did")[0] for one in found["errors"]][1] == "absent does not exist"
+    assert "a.yaml, line 2: not YAML" in found["errors"][0]["message"]
+    assert found["claims"][0]["images"]
+
+
+def test_nothing_is_written(planner: Planner) -> None:
+    before = planner.repository.fingerprint()
+    planner.json([applications(application("shop", "v2"), application("new"))], CHANGES)
+    planner.json([services(), bootstrap("dev")], CHANGES)
+    assert planner.repository.fingerprint() == before
+
+
+def test_a_digest_is_named_as_what_is_asked_for_later(planner: Planner) -> None:
+    found = planner.one([applications(SHOP, CART, imagePolicy="Digest")], CHANGES)
+    assert {one["after"] for one in found["images"]} == {
+        f"ghcr.io/infraforge/{name}:v1.0.0@sha256:(resolved when it is applied)" for name in ("shop", "cart")
+    }
+    assert "the registry is asked for the digest of cart, shop" in found["notes"][0]
+    assert UNRESOLVED not in json.dumps(found)
+    assert all('image: "ghcr.io/infraforge/' in one["diff"] for one in found["objects"])
+    assert all("@sha256:(resolved when it is applied)" in one["diff"] for one in found["objects"])
+
+
+def test_a_hand_edit_would_be_undone(infraforge: Infraforge, tmp_path: Path) -> None:
+    repository = Repository.made(tmp_path / "voltran", *STARTED)
+    path = f"{FOLDER}/applications/shop/values.yaml"
+    edited = (repository.folder / path).read_bytes().replace(b"replicas: 2", b"replicas: 7")
+    repository.commit({path: edited, f"{FOLDER}/applications/stray/README": b"mine"})
+    found = Planner(infraforge, repository, tmp_path).one([applications(SHOP, CART)], CHANGES)
+    assert [(one["path"], one["change"]) for one in found["files"]] == [
+        (path, "changed"),
+        (f"{FOLDER}/applications/stray/README", "removed"),
+    ]
+    assert "-replicas: 7\n+replicas: 2\n" in found["files"][0]["diff"]
+
+
+def test_a_credential_in_git_is_not_shown(infraforge: Infraforge, tmp_path: Path) -> None:
+    repository = Repository.made(tmp_path / "voltran", *STARTED)
+    path = f"{FOLDER}/applications/shop/values.yaml"
+    content = (repository.folder / path).read_bytes()
+    repository.commit({path: content + b"env:\n  API_TOKEN: hunter2hunter2\n"})
+    planner = Planner(infraforge, repository, tmp_path)
+    for output in ("text", "json", "markdown"):
+        done = planner.run([applications(SHOP, CART)], "-o", output, *(["--full"] if output == "text" else []))
+        assert (done.returncode, "hunter2" in done.stdout + done.stderr) == (CHANGES, False)
+    assert (
+        planner.one([applications(SHOP, CART)], CHANGES)["files"][0]["hidden"]
+        == "it holds what looks like a credential"
+    )
+
+
+def test_another_claims_environment_is_known_from_its_commits(planner: Planner) -> None:
+    (error,) = planner.one([applications(SHOP, CART, name="second")], FAILED)["errors"]
+    assert error["reason"] == "EnvironmentConflict"
+    assert "belongs to ApplicationClaim dev/apps" in error["message"]
+
+
+def test_what_may_never_change_is_known_from_the_commits(planner: Planner) -> None:
+    (error,) = planner.one([applications(SHOP, CART, environment="qa")], FAILED)["errors"]
+    assert (error["field"], error["reason"]) == ("spec.environment", "Immutable")
+
+
+def test_a_pinned_digest_stays_where_the_image_does(infraforge: Infraforge, tmp_path: Path) -> None:
+    pinned = applications(SHOP, CART, imagePolicy="Digest")
+    repository = Repository.made(tmp_path / "voltran", bootstrap(), pinned)
+    for name, digit in (("shop", "a"), ("cart", "b")):
+        path = f"{FOLDER}/applications/{name}/values.yaml"
+        content = (repository.folder / path).read_bytes().replace(UNRESOLVED.encode(), f"sha256:{digit * 64}".encode())
+        repository.add(pinned, {path: content})
+    planner = Planner(infraforge, repository, tmp_path)
+    assert planner.one([pinned], OK)["images"] == []
+    (image,) = planner.one([applications(application("shop", "v2"), CART, imagePolicy="Digest")], CHANGES)["images"]
+    assert image["before"] == f"ghcr.io/infraforge/shop:v1.0.0@sha256:{'a' * 64}"
+    assert image["after"] == "ghcr.io/infraforge/shop:v2@sha256:(resolved when it is applied)"
+
+
+def test_a_teams_own_chart_comes_from_a_clone_of_charts(planner: Planner) -> None:
+    given = [applications(SHOP, CART, application("ours", chart={"name": "ours", "source": "repository"}))]
+    without = planner.json(given, CHANGES)
+    assert any("there is no clone of charts to find chart ours at main in" in note for note in without["notes"])
+    charts = Repository(planner.folder / "charts")
+    charts.folder.mkdir()
+    charts.git("init", "--quiet", "--initial-branch=main")
+    template = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}'}\n"
+    template += b"data: {n: '{{ .Values.replicas }}'}\n"
+    manifest = b"apiVersion: v2\nname: ours\nversion: 1.0.0\n"
+    charts.commit({"ours/Chart.yaml": manifest, "ours/templates/a.yaml": template})
+    found = planner.json(given, CHANGES, charts=charts.folder)["claims"][0]
+    (added,) = [one for one in found["objects"] if one["application"] == "dev-ours"]
+    assert (added["kind"], added["name"], "+data: {n: '2'}" in added["diff"]) == ("ConfigMap", "dev-ours", True)
+
+
+def test_an_empty_clone_gets_everything(infraforge: Infraforge, tmp_path: Path) -> None:
+    (tmp_path / "voltran").mkdir()
+    repository = Repository(tmp_path / "voltran")
+    repository.git("init", "--quiet")
+    found = Planner(infraforge, repository, tmp_path).json(STARTED, CHANGES)
+    assert found["against"]["voltran"] is None
+    assert {one["change"] for claim_ in found["claims"] for one in claim_["files"]} == {"added"}
+
+
+USAGE = [
+    (["plan"], "Missing option '--filename'"),
+    (["plan", "-f", "-", "--nonsense"], "No such option"),
+    (["plan", "-f", "-", "-o", "yaml"], "'yaml' is not one of"),
+    (["plan", "-f", "-", "--voltran", "absent"], "'absent' does not exist"),
+    (["plan", "-f", "-", "--charts", "."], "--charts and --platform-charts go with --voltran"),
+    (["plan", "-f", "-", "--voltran", "/"], "there is no claim to plan in it"),
+    (["plan", "-f", "-"], "no sandbox runs in"),
+    (["plan", "-f", "-", "--kubeconfig", "/dev/null", "--context", "none"], "/dev/null cannot be used"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE, ids=[" ".join(row[0][1:]) for row in USAGE])
+def test_wrong_usage_is_an_error_and_no_change(infraforge: Infraforge, arguments: list[str], message: str) -> None:
+    """Elsewhere 2 is wrong usage; here it says that something would change."""
+    done = infraforge(*arguments)
+    assert done.returncode == FAILED
+    assert message in " ".join(done.stderr.replace("│", "").split())
+
+
+def test_a_folder_that_is_no_clone_is_named(infraforge: Infraforge, tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    done = infraforge("plan", "-f", written(tmp_path, [applications(SHOP)]), "--voltran", str(tmp_path / "plain"))
+    assert (done.returncode, "is no Git repository that may be read" in done.stderr) == (FAILED, True)
