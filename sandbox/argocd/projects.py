@@ -47,23 +47,31 @@ def violations(spec: Json, project: Json | None) -> list[str]:
 
 
 def source_permitted(project: Json, url: str) -> bool:
-    """Whether a repository may be a source; a pattern with `!` wins over all others."""
+    """Whether a repository may be a source.
+
+    A pattern with `!` wins over all others when it matches, and allows everything else when it does not.
+    """
     patterns = project["spec"].get("sourceRepos") or []
-    allowed = [one for one in patterns if not one.startswith("!")]
     denied = [one[1:] for one in patterns if one.startswith("!")]
-    return any(_is_source(one, url) for one in allowed) and not any(_is_source(one, url) for one in denied)
+    if any(_is_source(one, url) for one in denied):
+        return False
+    return bool(denied) or any(_is_source(one, url) for one in patterns)
 
 
-def destination_permitted(project: Json, destination: Json) -> bool:
-    """Whether a cluster's namespace may be deployed to; a pattern with `!` wins over all others."""
+def destination_permitted(project: Json, namespace: str) -> bool:
+    """Whether a namespace of this cluster may be deployed to; a pattern with `!` that it matches wins over others."""
     found = False
     for allowed in project["spec"].get("destinations") or []:
-        namespace, cluster = allowed.get("namespace", ""), _cluster_pattern(allowed, destination)
-        same_namespace = _glob(namespace.removeprefix("!"), destination.get("namespace", ""))
-        same_cluster = _glob(cluster[0].removeprefix("!"), cluster[1])
-        if (namespace.startswith("!") or cluster[0].startswith("!")) and same_namespace and same_cluster:
+        patterns = {name: allowed.get(name, "") for name in ("name", "server", "namespace")}
+        matched = {
+            "name": _negatable(patterns["name"], IN_CLUSTER_NAME),
+            "server": _negatable(patterns["server"], IN_CLUSTER),
+            "namespace": _negatable(patterns["namespace"], namespace),
+        }
+        if (matched["server"] or matched["name"]) and matched["namespace"]:
+            found = True
+        elif any(pattern.startswith("!") and not matched[name] for name, pattern in patterns.items()):
             return False
-        found = found or (same_namespace and same_cluster)
     return found
 
 
@@ -99,7 +107,7 @@ def _destination_violations(destination: Json, name: str, project: Json) -> list
         ]
     if server and server != IN_CLUSTER:
         return [f'application destination spec is invalid: cluster "{server}" not found']
-    if not destination_permitted(project, destination):
+    if not destination_permitted(project, destination.get("namespace", "")):
         where = f"name '{cluster}'" if cluster else f"server '{server}'"
         return [
             f"application destination {where} and namespace '{destination.get('namespace', '')}' do not match any of "
@@ -108,12 +116,8 @@ def _destination_violations(destination: Json, name: str, project: Json) -> list
     return []
 
 
-def _cluster_pattern(allowed: Json, destination: Json) -> tuple[str, str]:
-    """The pattern for a cluster and what it is held against. One may be named where the other has an address."""
-    server = destination.get("server") or IN_CLUSTER
-    if allowed.get("server"):
-        return allowed["server"], server
-    return allowed.get("name", ""), destination.get("name") or IN_CLUSTER_NAME
+def _negatable(pattern: str, text: str) -> bool:
+    return not _glob(pattern[1:], text) if pattern.startswith("!") else _glob(pattern, text)
 
 
 def _is_source(pattern: str, url: str) -> bool:
