@@ -21,7 +21,7 @@ from cli.parameters import (
     cluster_of,
     running_sandbox,
 )
-from cli.why.chain import Branch, Chain, chain
+from cli.why.chain import Chain, chain
 from cli.why.facts import ROWS, Facts, Station
 from cli.why.gather import Gather
 from cli.why.links import Link, State, items, part, text
@@ -138,10 +138,12 @@ def _command(look: str, flags: dict[str, list[str]]) -> str:
 
 
 def _show(found: Chain, flags: dict[str, list[str]]) -> None:
-    for link in found.shared:
-        _print(link)
+    lines = list(found.shared)
     for branch in found.branches:
-        _print_branch(branch, alone=len(found.branches) == 1)
+        # one line for a row that is well among others, all of its links otherwise
+        lines += branch.links if branch.first or len(found.branches) == 1 else branch.links[-1:]
+    for link in dict.fromkeys(lines):  # rows may share an Application
+        _print(link)
     first = found.first
     stdout().print()
     if first is None:
@@ -158,12 +160,6 @@ def _show(found: Chain, flags: dict[str, list[str]]) -> None:
     others = [one.row for one in found.branches if one.first not in (None, first)]
     if others:
         stdout().print(Text(f"  not well either: {', '.join(others)}", style="dim"), soft_wrap=True)
-
-
-def _print_branch(branch: Branch, *, alone: bool) -> None:
-    """One line for a row that is well among others; all of its links otherwise."""
-    for link in branch.links if alone or branch.first else branch.links[-1:]:
-        _print(link)
 
 
 def _print(link: Link) -> None:
