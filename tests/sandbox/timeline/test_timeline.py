@@ -1,0 +1,125 @@
+"""The stand-in does in every recorded case what a real ArgoCD was seen to do.
+
+Chains of cases run side by side, each in a world of its own, when the first of them is asked for; a test compares one
+case. What may differ is listed with its reason in `cases.DIFFERENT`, and must differ.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.sandbox.timeline.cases import CHAINS, DIFFERENT, MOST_DIFFERENT, Case, Chain
+from tests.sandbox.timeline.forge import Server
+from tests.sandbox.timeline.recording import Change, recorded
+from tests.sandbox.timeline.stories import Name, Story, tell
+from tests.sandbox.timeline.world import Loop, World, world
+
+Json = dict[str, Any]
+Played = Mapping[str, Future[list[dict[Name, Story] | Exception]]]
+_SIDE_BY_SIDE = 12
+_PLACES = {case.name: (chain, number) for chain in CHAINS for number, case in enumerate(chain.cases)}
+
+
+def expected(chain: Chain) -> list[dict[Name, Story]]:
+    """The recorded stories of a chain's cases."""
+    rows: list[list[Change]] = [[] for _ in chain.cases]
+    for number, case in enumerate(chain.cases):
+        for change in recorded()[case.name]:
+            if change.seconds > case.until:
+                continue
+            late = change.seconds <= case.late.get(change.name, -1.0)
+            if not late:
+                rows[number].append(change)
+            elif number:
+                rows[number - 1].append(change)
+    before: dict[Name, Json] = {}
+    stories = []
+    for changes in rows:
+        stories.append(tell(changes, before))
+        before |= {(change.kind, change.name): change.object for change in changes}
+    return stories
+
+
+def play(chain: Chain, made: World) -> list[dict[Name, Story] | Exception]:
+    """Do what was done, and return the stories of the cases; one that fails ends the chain."""
+    stories: list[dict[Name, Story] | Exception] = []
+    try:
+        made.case = chain.name
+        for action in chain.before:
+            action(made)
+            made.rest()
+        for case in chain.cases:
+            before, made.case = made.objects(), case.name
+            made.seen.clear()
+            for action in case.actions:
+                action(made)
+                made.rest()
+            stories.append(tell(list(made.seen), before))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again by the tests that it concerns
+        stories += [error] * (len(chain.cases) - len(stories))
+    return stories
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """What the stand-in did, by chain: all chains are under way at once."""
+    folder = tmp_path_factory.mktemp("timeline")
+    loop = Loop()
+
+    def run(number: int, chain: Chain) -> list[dict[Name, Story] | Exception]:
+        with world(loop, folder / f"world-{number}", server.forge(f"forge-{number}")) as made:
+            return play(chain, made)
+
+    with Server(folder / "forges") as server, ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        yield {chain.name: pool.submit(run, number, chain) for number, chain in enumerate(CHAINS)}
+    loop.close()
+
+
+def differences(case: Case, recorded_: Mapping[Name, Story], seen: Mapping[Name, Story]) -> list[str]:
+    """What differs between two runs of a case, one line each."""
+    lines = []
+    for name in sorted(recorded_.keys() | seen.keys()):
+        one, other = (_facts(stories.get(name), race=name[1] in case.races) for stories in (recorded_, seen))
+        lines += [f"{'/'.join(name)} {line}" for line in _compare(one, other)]
+    return lines
+
+
+def _facts(story: Story | None, *, race: bool) -> Json:
+    if story is None:
+        return {"appears": [], "path": {}, "end": "as before"}
+    return story.facts() | ({"path": "a race"} if race else {})
+
+
+def _compare(one: Json, other: Json, where: str = "") -> Iterator[str]:
+    for key in sorted(one.keys() | other.keys()):
+        mine, theirs, place = one.get(key), other.get(key), f"{where}{key}"
+        if isinstance(mine, dict) and isinstance(theirs, dict) and key != "spec":
+            yield from _compare(mine, theirs, f"{place}.")
+        elif mine != theirs:
+            yield f"{place}: {json.dumps(mine)} was seen, {json.dumps(theirs)} is"
+
+
+@pytest.mark.parametrize("name", recorded())
+def test_case(name: str, played: Played) -> None:
+    """Which objects appear and go, the states they pass, and what they are in the end."""
+    chain, number = _PLACES[name]
+    stories = played[chain.name].result()[number]
+    if isinstance(stories, Exception):
+        raise stories
+    found = differences(chain.cases[number], expected(chain)[number], stories)
+    if name in DIFFERENT:
+        assert found, f"no longer different ({DIFFERENT[name]}): take it off the list"
+    else:
+        assert not found, "\n".join(found)
+
+
+def test_every_case_is_played_and_few_differ() -> None:
+    """The table has each recorded case once, and the list of those that differ has reasons."""
+    assert sorted(_PLACES) == sorted(recorded())
+    assert len(recorded()) == 56
+    assert set(DIFFERENT) <= set(recorded())
+    assert len(DIFFERENT) <= MOST_DIFFERENT
+    assert all(DIFFERENT.values())
