@@ -128,7 +128,8 @@ class Applications:
         return self.manifests.load(application, revisions=revisions, anew=level is Level.FORCED)
 
     def _begin(self, application: Json, operation: Json) -> Json:
-        status = {key: value for key, value in application["status"].items() if key != "operationState"}
+        before = application.get("status") or {}  # of an Application that a person made, there is none at first
+        status = {key: value for key, value in before.items() if key != "operationState"}
         written = self.writer.write(application, {**application, "operation": operation, "status": status})
         sync = operation["sync"]
         revision = ", ".join(sync.get("revisions") or [sync.get("revision", "")])
