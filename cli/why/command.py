@@ -29,8 +29,8 @@ from sandbox.supervisor.components import BROKER, FUNCTIONS, SOURCE
 
 NOT_WELL: Final = 2
 EXPLAINED: Final = (
-    "Exit codes: 0 all of it is well, as far as it can be seen; 1 failed, stderr says why; 2 something is not well, or "
-    "wrong usage; 3 the sandbox does not run; 130 interrupted."
+    "Exit codes: 0 all of it is well, as far as it can be seen; 2 something is not, or not yet; 1 something failed, "
+    "wrong usage included."
 )
 _MARKS: Final[dict[State, tuple[str, str]]] = {
     "ok": ("✔", "green"),

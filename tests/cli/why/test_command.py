@@ -94,5 +94,8 @@ def test_what_there_is_not(api: Api, infraforge: Infraforge, arguments: list[str
     assert (done.returncode, message in done.stderr) == (exits.FAILED, True), done.stderr
 
 
-def test_without_a_cluster_it_says_so(infraforge: Infraforge) -> None:
-    assert infraforge("why", "appclaim/dev/apps").returncode == exits.NOT_RUNNING
+@pytest.mark.parametrize("arguments", [["appclaim/dev/apps"], ["apps"], ["appclaim/dev/apps", "--no-such"]], ids=str)
+def test_what_is_no_answer_is_one_code(infraforge: Infraforge, arguments: list[str]) -> None:
+    """No sandbox, or wrong usage: 2 means that something is not well."""
+    done = infraforge("why", *arguments)
+    assert (done.returncode, bool(done.stderr)) == (exits.FAILED, True)
