@@ -48,7 +48,8 @@ class Endpoint:
     """A function's whole HTTP interface, called by functions-framework with each request.
 
     `react` converges what an event speaks of and may return a reply; `pings` name the dependencies and raise what is
-    wrong with them; `routes` holds the further `(method, path)` pairs a function serves.
+    wrong with them; `notes` name what `/readyz` tells beside them, which is no fault; `routes` holds the further
+    `(method, path)` pairs a function serves.
     """
 
     react: Callable[[events.Event], Reply | None]
@@ -58,6 +59,8 @@ class Endpoint:
     max_waiting: int = 100
     """Events worked on or waiting at once, each holding at most `body_limit` bytes of its request."""
     routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] = field(default_factory=dict)
+
+    notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
     _slots: threading.BoundedSemaphore = field(init=False, repr=False, compare=False)
 
@@ -146,6 +149,7 @@ class Endpoint:
             except InfraForgeError as error:
                 status = 503
                 lines.append(f"{name}: {error.reason}: {error}"[:150])
+        lines += [f"{name}: {note()}"[:150] for name, note in self.notes.items()]
         return _text(status, "\n".join(lines))
 
     def _methods(self) -> dict[str, str]:
