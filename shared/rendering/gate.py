@@ -19,7 +19,7 @@ from typing import Any, Final
 import yaml
 
 from shared.argocd import Chart
-from shared.drafts import Hold
+from shared.drafts import Draft, Hold
 from shared.helm import ENGINE
 from shared.rendering.explanation import explain, fault
 from shared.rendering.places import Values
@@ -115,6 +115,16 @@ class Gate:
             name = _map(found.content[MANIFEST]).get("name")
             return Hold(RENDER_FAILED, explain(verdict.message, str(name), values))
         return Hold(RENDER_FAILED, fault("what it renders is no Kubernetes object", values, verdict.message))
+
+    def hold_back(
+        self, organization: str, draft: Draft, rows: str, names: Sequence[str], wanted: Mapping[str, Wanted]
+    ) -> None:
+        """Hold back the rows of `draft` that are refused. `names` are all rows of the spec's list `rows`, in order."""
+        for index, name in enumerate(names):
+            if name in draft.folders and name in wanted:
+                hold = self.judge(organization, wanted[name], f"{rows}[{index}]")
+                if hold is not None:
+                    draft.hold_back(name, hold)
 
     def _look(self, organization: str, wanted: Wanted) -> tuple[Found | None, Verdict]:
         """What is known of the chart, and, if it is there, of the rendering."""

@@ -8,7 +8,7 @@ import pytest
 
 from shared import charts
 from shared.argocd import Chart
-from shared.drafts import Hold
+from shared.drafts import Draft, Hold
 from shared.git import Repository
 from shared.rendering.gate import CHART_MISSING, MAX_VERDICTS, PATIENCE, RENDER_FAILED, Gate, Wanted
 from shared.rendering.process import Process
@@ -68,6 +68,22 @@ def test_what_does_not_render_is_held_back_and_its_neighbours_go_on(
     helm = "(helm: small: - at '/replicas': maximum: got 5,000, want 100)"
     assert bad == Hold(RENDER_FAILED, f"applications[0].values.replicas: 5000 is above 100 {helm}")
     assert good is None
+
+
+def test_the_rows_of_a_draft_by_their_places(build: Callable[..., Gate], publish: Publish) -> None:
+    """What is held already is not rendered, and what the claim does not name is none of its rows."""
+    publish({"small": CHART}, TAG)
+    names = ["good", "held", "bad", "external"]
+    draft = Draft(folders={name: {"values.yaml": b""} for name in ("good", "bad", "other")})
+    draft.held["held"] = Hold("TagNotFound", "no such tag")
+    rows = {name: wanted(row=name, values="replica: 2\n" if name != "good" else "") for name in names[:3]}
+
+    build().hold_back(ORGANIZATION, draft, "applications", names, rows)
+
+    assert set(draft.folders) == {"good", "other"}
+    assert draft.held["held"] == Hold("TagNotFound", "no such tag")
+    assert draft.held["bad"].reason == RENDER_FAILED
+    assert draft.held["bad"].message.startswith("applications[2].values.replica: is not known to the chart")
 
 
 def test_the_message_alone(build: Callable[..., Gate], publish: Publish) -> None:
