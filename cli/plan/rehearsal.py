@@ -13,20 +13,21 @@ from functions.bootstrap.infrastructure import InfrastructureHandler
 from functions.bootstrap.settings import BootstrapSettings
 from functions.platform.handler import PlatformHandler
 from shared.admission import Admission
-from shared.argocd import Layout
+from shared.argocd import API_VERSION, PART_OF, Layout
 from shared.attempt import Attempt, Kind
 from shared.claims import BootstrapStatus
 from shared.claims.status import ClaimStatus
 from shared.errors import InfraForgeError
 from shared.events import ClaimRef
 from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE
-from shared.kube.client import Document
+from shared.kube.client import Document, Resource
 from shared.kube.recorder import Recorder
 from shared.reconciler import Handler
 from shared.removal import Limits
 
 _NOBODYS_SETTINGS: Final = "INFRAFORGE_PLAN_"
 """The beginning of variables that nobody sets: those of a person's shell are not an installation's settings."""
+_PROJECTS: Final = Resource(API_VERSION, "appprojects")
 _NO_TOKEN: Final = "none"  # noqa: S105 - nobody is asked
 
 
@@ -120,6 +121,7 @@ class Rehearsal:
             "gitea_token": _NO_TOKEN,
             "argocd_namespace": layout.argocd_namespace,
             "system_namespace": self.settings.system_namespace,
+            "chart_registries": self._chart_registries(),
         }
         published = Published()
         return BootstrapHandler(
@@ -132,6 +134,17 @@ class Rehearsal:
             charts=self.charts.embedded["apps"],
             platform_charts=self.charts.embedded["platform"],
         )
+
+    def _chart_registries(self) -> tuple[str, ...]:
+        """Those that the projects in ArgoCD name already: an installation's setting, which nothing else tells."""
+        layout = self.settings.layout
+        try:
+            projects = list(self.stage.kube.list(_PROJECTS, layout.argocd_namespace, labels=PART_OF))
+        except InfraForgeError:  # without ArgoCD's kinds there
+            return ()
+        named = [str(one) for project in projects for one in project.get("spec", {}).get("sourceRepos") or ()]
+        found = (one.rstrip("*").rstrip("/") for one in named if not one.startswith(f"{layout.gitea_url}/"))
+        return tuple(dict.fromkeys(found))
 
 
 def _as_installed(recorded: ClaimStatus, status: ClaimStatus) -> ClaimStatus:
