@@ -92,11 +92,10 @@ class Deployer:
         return Outcome(told, (DEPLOYED, *overall(told)))
 
     def _refresh(self, seen: Landscape, lagging: Mapping[tuple[Lag, str], str]) -> None:
-        place, kinds = seen.place, {lag for lag, _ in lagging}
-        newest = "".join(sorted(set(lagging.values())))
-        if "root" in kinds:
+        place = seen.place
+        newest = "".join(sorted({commit for (lag, _), commit in lagging.items() if lag == "set"}))
+        if any(lag == "set" for lag, _ in lagging):  # its file may be new as well as a folder
             self._ask(seen.root, REFRESH, newest, lambda: self._argocd.refresh(place.root_name))
-        if kinds & {"root", "set"}:
             self._ask(seen.set, REFRESH_SET, newest, lambda: self._argocd.refresh_set(place.set_name))
         for (lag, name), commit in lagging.items():
             if lag == "application":

@@ -21,8 +21,9 @@ RUNNING: Final = "Deployed"
 SYNC_FAILED: Final = "SyncFailed"
 SET_FAILED: Final = "ApplicationSetError"
 ROOT_FAILED: Final = "RootApplicationError"
+OUT_OF_SYNC: Final = "OutOfSync"
 NOT_IN_GIT: Final = "NotInGit"
-PASSING: Final = frozenset({PENDING, "Syncing", "Progressing", NOT_IN_GIT})
+PASSING: Final = frozenset({PENDING, "Syncing", "Progressing", OUT_OF_SYNC, NOT_IN_GIT})
 """Reasons that are no fault: it goes on by itself, or Git is what is in the way."""
 
 MAX_NAMED: Final = 3
@@ -30,7 +31,8 @@ _WELL: Final = frozenset({"Healthy", "Suspended"})
 _ROOT_ERRORS: Final = ("InvalidSpecError", "ComparisonError", "SyncError")
 _FAILED: Final = frozenset({"Failed", "Error"})
 
-Lag = Literal["root", "set", "application"]
+Lag = Literal["set", "application"]
+"""What ArgoCD has yet to look at: the set's file and what it generates, or what an Application deploys."""
 Contains = Callable[[str, str], bool]
 """Whether a revision of `voltran` contains a commit."""
 
@@ -70,7 +72,7 @@ def judge(target: Target, seen: Landscape, contains: Contains) -> Verdict:
         return Verdict(_no(target, *spoiled))
     if not _is_from(_sources(application, "spec"), target.source):
         failed = _set_error(seen) or _root_error(seen)
-        return Verdict(_no(target, *failed) if failed else _pending(target, "its chart"), "root")
+        return Verdict(_no(target, *failed) if failed else _pending(target, "its chart"), "set")
     spoiled = _condition(application, ("ComparisonError",))
     if not _looked_at(target, application, contains):
         # what ArgoCD says is about an older revision, unless it cannot read any
@@ -103,7 +105,7 @@ def _without_application(target: Target, seen: Landscape) -> Verdict:
     if seen.set is None:
         failed = _root_error(seen)
         waiting = f'ArgoCD has yet to make the ApplicationSet "{seen.place.set_name}"'
-        return Verdict(_no(target, *(failed or (PENDING, waiting))), "root")
+        return Verdict(_no(target, *(failed or (PENDING, waiting))), "set")
     failed = _set_error(seen)
     waiting = f'ArgoCD has yet to make the Application "{target.application}"'
     return Verdict(_no(target, *(failed or (PENDING, waiting))), "set")
@@ -136,7 +138,7 @@ def _state(target: Target, application: Document) -> Deployed:
         failed = _condition(application, ("SyncError", "UnknownError"))
         if failed or operation.get("phase") in _FAILED:
             return _no(target, SYNC_FAILED, said if operation.get("phase") in _FAILED or not failed else failed[1])
-        return _no(target, "OutOfSync", "what runs differs from what is in Git")
+        return _no(target, OUT_OF_SYNC, "what runs differs from what is in Git")
     state = _text(health.get("status"))
     if state not in _WELL:
         return _no(

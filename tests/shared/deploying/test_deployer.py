@@ -38,10 +38,11 @@ def test_an_application_at_an_older_revision_is_refreshed() -> None:
     assert looks.world.log == ["refresh dev-web"]
 
 
-def test_a_new_folder_refreshes_the_set() -> None:
+def test_a_new_folder_refreshes_the_set_and_what_brings_it() -> None:
+    """The set may name its folders one by one, so that its file has changed as well."""
     looks = Looks(application_set(), root())
     looks.look()
-    assert looks.world.log == ["refresh dev-apps"]
+    assert looks.world.log == ["refresh nonprod-apps", "refresh dev-apps"]
 
 
 def test_a_new_set_refreshes_the_root() -> None:
@@ -55,7 +56,9 @@ def test_a_refresh_that_is_asked_for_is_not_asked_for_again() -> None:
     old["metadata"]["annotations"] = {REFRESH: "normal"}
     set_ = application_set("dev-apps")
     set_["metadata"]["annotations"] = {REFRESH_SET: "true"}
-    for looks in (Looks(old, application_set()), Looks(set_, root())):
+    asked_root = root()
+    asked_root["metadata"]["annotations"] = {REFRESH: "normal"}
+    for looks in (Looks(old, application_set()), Looks(set_, asked_root)):
         looks.look()
         assert looks.world.log == []
 
@@ -65,13 +68,13 @@ def test_a_lost_refresh_is_asked_for_again_a_few_times() -> None:
     looks = Looks(application_set(), root())
     for _ in range(10):
         looks.look()
-    assert looks.world.log == ["refresh dev-apps"] * QUICK
+    assert looks.world.log == ["refresh nonprod-apps", "refresh dev-apps"] * QUICK
     looks.now = SPACING
     looks.look()
     looks.look()
-    assert len(looks.world.log) == QUICK + 1
+    assert len(looks.world.log) == 2 * (QUICK + 1)
     looks.look(Target("web", "dev-web", SOURCE, OLD))
-    assert len(looks.world.log) == QUICK + 2, "another commit is another matter"
+    assert len(looks.world.log) == 2 * (QUICK + 2), "another commit is another matter"
 
 
 def test_what_is_no_longer_wanted_is_told_until_it_is_gone() -> None:

@@ -47,7 +47,7 @@ STATES = {
     "the chart is yet another": (
         application() | {"spec": {"sources": [SOURCE | {"targetRevision": "charts-0"}]}},
         "Pending",
-        "root",
+        "set",
     ),
     "it was compared with another chart": (
         application(sync={"comparedTo": {"sources": [SOURCE | {"path": "old"}, {"ref": "values"}]}}),
@@ -100,9 +100,9 @@ def test_errors_are_in_argocds_words(document: Any, message: str) -> None:
 
 
 WITHOUT = {
-    "no set yet": (None, root(), "Pending", "root"),
-    "no set, and the root cannot read": (None, FAILED_ROOT, "RootApplicationError", "root"),
-    "no set and no root": (None, None, "RootApplicationError", "root"),
+    "no set yet": (None, root(), "Pending", "set"),
+    "no set, and the root cannot read": (None, FAILED_ROOT, "RootApplicationError", "set"),
+    "no set and no root": (None, None, "RootApplicationError", "set"),
     "a set that has yet to look": (application_set(), root(), "Pending", "set"),
     "a set that cannot": (FAILED_SET, root(), "ApplicationSetError", "set"),
 }
