@@ -25,9 +25,10 @@ from benchmarks.measure import Aim, Row
 from shared import charts
 from shared.argocd import Chart
 from shared.git import Repository
-from shared.rendering.gate import Gate, Wanted
+from shared.rendering.gate import Gate
 from shared.rendering.process import Process
 from shared.rendering.sources import Sources
+from shared.rendering.wanted import Wanted
 
 SECTION: Final = "render gate, an application"
 ROOT: Final = Path(__file__).parents[1]

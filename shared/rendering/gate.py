@@ -13,7 +13,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
@@ -26,6 +25,7 @@ from shared.rendering.places import Values
 from shared.rendering.process import Process
 from shared.rendering.sources import MANIFEST, Files, Found, Missing, Sources
 from shared.rendering.trial import Renderer, Trial, Verdict
+from shared.rendering.wanted import Wanted
 
 RENDER_FAILED: Final = "RenderFailed"
 CHART_MISSING: Final = "ChartMissing"
@@ -38,18 +38,6 @@ _NOTHING: Final = Verdict("unknown")
 _MAX_DEFAULTS: Final = 128 * 1024
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One row's rendering. `repository` is the one that the row's charts are in, `charts` or `platform-charts`."""
-
-    row: str
-    chart: Chart
-    repository: str
-    release: str
-    namespace: str
-    values: bytes
 
 
 class Gate:
