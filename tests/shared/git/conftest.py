@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from shared.git import Author, Remote, Repository
+from shared.git import Author, Remote, Repository, Writer
 
 from .backend import Backend
 
@@ -41,3 +41,23 @@ def opened(backend: Backend, tmp_path: Path) -> Opener:
         )
 
     return build
+
+
+class Steps(list[str]):
+    """What a writer tells."""
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def steps() -> Steps:
+    return Steps()
+
+
+@pytest.fixture
+def writer(opened: Opener, pauses: list[float], steps: Steps) -> Writer:
+    """Batches are made by the tests, so nobody is waited for."""
+    return Writer(opened(), gather=0, pause=pauses.append, on_step=steps.append)
