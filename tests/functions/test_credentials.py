@@ -32,6 +32,20 @@ def everything_said(platform: Platform) -> str:
     return history + json.dumps([platform.kube.status_writes, platform.kube.events])
 
 
+def leaking(apps: dict[str, Any]) -> dict[str, Any]:
+    """The claim, with a password among the values of its second application from now on."""
+    apps["spec"]["applications"][1]["values"]["password"] = SECRET
+    return apps
+
+
+def leave(there: Platform, apps: dict[str, Any]) -> None:
+    """The claim is deleted, its removal confirmed, and it is gone."""
+    there.delete(apps)
+    there.annotate(apps, confirm_removal=there.live(apps)["status"]["confirmation"])
+    there.react(apps)
+    assert not there.exists(apps)
+
+
 LEAKS: list[tuple[dict[str, Any], str, str]] = [
     ({"values": {"database": {"password": SECRET}}}, "applications[1].values.database.password", "by its key"),
     (
@@ -90,8 +104,7 @@ def test_a_password_in_an_images_name(there: Platform, apps: dict[str, Any]) -> 
 def test_a_credential_that_comes_later_leaves_what_was_there(there: Platform, apps: dict[str, Any]) -> None:
     there.apply(apps)
     before = there.file(f"{APPS}/user-service/values.yaml")
-    apps["spec"]["applications"][1]["values"]["password"] = SECRET
-    live = there.apply(apps)
+    live = there.apply(leaking(apps))
     assert ready(live)[1] == "CredentialInValues"
     assert there.file(f"{APPS}/user-service/values.yaml") == before
     del apps["spec"]["applications"][1]["values"]["password"]
@@ -101,24 +114,19 @@ def test_a_credential_that_comes_later_leaves_what_was_there(there: Platform, ap
 
 def test_a_held_row_leaves_with_the_claim(there: Platform, apps: dict[str, Any]) -> None:
     """Taken out, and the claim deleted: nothing of it is said on the way out either."""
-    apps["spec"]["applications"][1]["values"]["password"] = SECRET
-    there.apply(apps)
+    there.apply(leaking(apps))
     live = there.apply(apps, applications=apps["spec"]["applications"][:1])
     assert ready(live)[0] == "True"
     assert [row["name"] for row in live["status"]["applications"]] == ["ecommerce-platform"]
     there.apply(apps)
-    there.delete(apps)
-    there.annotate(apps, confirm_removal=there.live(apps)["status"]["confirmation"])
-    there.react(apps)
-    assert not there.exists(apps)
+    leave(there, apps)
     assert SECRET not in everything_said(there)
 
 
 def test_a_held_row_that_was_in_git_is_removed(there: Platform, apps: dict[str, Any]) -> None:
     """Its good files of before go with it when it is taken out of the claim."""
     there.apply(apps)
-    apps["spec"]["applications"][1]["values"]["password"] = SECRET
-    there.apply(apps)
+    there.apply(leaking(apps))
     live = there.apply(apps, applications=apps["spec"]["applications"][:1])
     assert ready(live)[0] == "True"
     assert f"{APPS}/user-service/values.yaml" not in there.tree()
@@ -129,16 +137,12 @@ def test_a_password_among_the_rows_of_a_deleted_claims_image(there: Platform, ap
     """The removing commit carries the spec as well."""
     apps["spec"]["applications"][1]["image"]["repository"] = f"user:{SECRET}@ghcr.io/shop"
     there.apply(apps)
-    there.delete(apps)
-    there.annotate(apps, confirm_removal=there.live(apps)["status"]["confirmation"])
-    there.react(apps)
-    assert not there.exists(apps)
+    leave(there, apps)
     assert SECRET not in everything_said(there)
 
 
 def test_a_held_row_is_looked_at_by_every_resync_and_said_once(there: Platform, apps: dict[str, Any]) -> None:
-    apps["spec"]["applications"][1]["values"]["password"] = SECRET
-    there.apply(apps)
+    there.apply(leaking(apps))
     writes, head = len(there.kube.status_writes), there.head()
     process = there.reconciler("ApplicationClaim")
     for _ in range(3):
