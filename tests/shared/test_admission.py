@@ -124,3 +124,18 @@ def test_of_two_made_in_one_second_exactly_one_owns(kube: FakeKube) -> None:
     assert admission(kube).admit(first, PLATFORM)
     with pytest.raises(InvalidClaim):
         admission(kube).admit(second, PLATFORM)
+
+
+def test_whose_an_environment_is(kube: FakeKube) -> None:
+    """The oldest's, by the rule that admits it; who may not claim it, or cannot be read, owns nothing."""
+    put(kube, platform("younger"))
+    put(kube, platform("older"), created="2025-01-01T00:00:00Z")
+    put(kube, platform("elsewhere", environment="qa"))
+    put(kube, platform("outsider", namespace="far", environment="stage"), created="2024-01-01T00:00:00Z")
+    kube.put(PLATFORM.resource, platform("broken", environment="prod", services=[{"name": "namespaces"}]))
+    rules = admission(kube, environment_namespaces={"stage": frozenset({"dev"})})
+    names = {place: claim.metadata.name for place, claim in rules.owners(PLATFORM).items()}
+    assert names == {("nonprod", "dev"): "older", ("nonprod", "qa"): "elsewhere"}
+    found = rules.owners(PLATFORM, ("nonprod", "qa"))
+    assert [claim.metadata.name for claim in found.values()] == ["elsewhere"]
+    assert rules.owners(PLATFORM, ("nonprod", "later")) == {}
