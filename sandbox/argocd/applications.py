@@ -3,20 +3,21 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
-from sandbox.argocd import autosync, health
+from sandbox.argocd import application_status, autosync, health
 from sandbox.argocd.api import APPLICATION, PROJECT, Api, Json
-from sandbox.argocd.comparison import Comparison, Managed, compare
+from sandbox.argocd.comparison import Managed, Reference, compare, tracking_id, tracking_of
+from sandbox.argocd.generated import RESOURCES_FINALIZER
 from sandbox.argocd.manifests import Manifests, ManifestsFailed, Target
 from sandbox.argocd.operations import Operations
-from sandbox.argocd.projects import is_application, sources_of, violations
-from sandbox.argocd.recorder import Recorder, now
-from sandbox.argocd.sets import APPLICATION_REFRESH, RESOURCES_FINALIZER
+from sandbox.argocd.projects import sources_of, violations
+from sandbox.argocd.recorder import Recorder
+from sandbox.argocd.sets import APPLICATION_REFRESH
 from sandbox.argocd.store import Key, Store
 from sandbox.argocd.writing import Writer
 
@@ -99,14 +100,14 @@ class Applications:
     def _refresh(self, application: Json, project: Json | None, level: Level) -> Json:
         if problems := violations(application["spec"], project):
             conditions = [{"type": "InvalidSpecError", "message": text} for text in problems]
-            return self._tell(application, _invalid_status(application, conditions))
+            return self._tell(application, application_status.invalid(application, conditions))
         problem, target = "", Target((), (), ())
         try:
             target = self._target(application, level)
         except ManifestsFailed as error:
             problem = str(error)
         comparison = compare(application, target.objects, self.api, self.store, failed=bool(problem))
-        status = _status(application, target, comparison)
+        status = application_status.compared(application, target, comparison)
         conditions = [{"type": "ComparisonError", "message": problem}] if problem else []
         decision = autosync.decide(application, status["sync"], comparison)
         if decision.problem:
@@ -140,7 +141,7 @@ class Applications:
         """Write a comparison's outcome, and then that a wished refresh is done."""
         before = application.get("status") or {}
         self._announce(application, before, status)
-        status["conditions"] = _timed(before.get("conditions") or [], status.get("conditions") or [])
+        status["conditions"] = application_status.timed(before.get("conditions") or [], status.get("conditions") or [])
         if not status["conditions"]:
             del status["conditions"]
         kept = {
@@ -167,7 +168,12 @@ class Applications:
     def _finalize(self, application: Json) -> None:
         """Delete what the Application manages, and let it go when nothing of that is left."""
         key = (application["metadata"]["namespace"], application["metadata"]["name"])
-        mine = [one for one in compare(application, (), self.api, self.store).managed if not one.option("Delete=false")]
+        for kind in _kinds(application):
+            if found := self.api.kind(*kind):
+                self.store.follow(found)
+        managed = compare(application, (), self.api, self.store).managed
+        known = {one.reference for one in managed}
+        mine = [one for one in (*managed, *self._unseen(application, known)) if not one.option("Delete=false")]
         for one in mine:
             self._delete(one)
         if mine:
@@ -178,6 +184,16 @@ class Applications:
         self.writer.write(
             application, {**application, "metadata": {**application["metadata"], "finalizers": finalizers}}
         )
+
+    def _unseen(self, application: Json, known: set[Reference]) -> Iterator[Managed]:
+        """What was made so lately that no watch has told of it."""
+        name = application["metadata"]["name"]
+        for one in _mentioned(application):
+            group, kind, namespace = one.get("group", ""), one["kind"], one.get("namespace", "")
+            reference, served = (group, kind, namespace, one["name"]), self.api.kind(group, kind)
+            live = self.api.get(served, namespace, one["name"]) if served and reference not in known else None
+            if live and tracking_of(live) == tracking_id(name, reference):
+                yield Managed(reference, one["version"], None, live, served)
 
     def _delete(self, one: Managed) -> None:
         if one.kind is not None and one.live is not None and "deletionTimestamp" not in one.live["metadata"]:
@@ -193,13 +209,26 @@ class Applications:
             return application
         gone = [{**one, "status": "OutOfSync"} for one in resources]
         told = status | {"resources": gone, "sync": {**status["sync"], "status": "OutOfSync"}}
-        return self._tell(application, told | {"health": _health(status, health.Health(health.MISSING))})
+        return self._tell(
+            application, told | {"health": application_status.health_of(status, health.Health(health.MISSING))}
+        )
 
 
 def _doomed(application: Json) -> bool:
     metadata = application["metadata"]
     finalizers = metadata.get("finalizers") or []
     return "deletionTimestamp" in metadata and any(one.startswith(RESOURCES_FINALIZER) for one in finalizers)
+
+
+def _mentioned(application: Json) -> list[Json]:
+    """What the status says that it has, or made last."""
+    status = application.get("status") or {}
+    made = ((status.get("operationState") or {}).get("syncResult") or {}).get("resources") or []
+    return [*(status.get("resources") or []), *made]
+
+
+def _kinds(application: Json) -> set[tuple[str, str]]:
+    return {(one.get("group", ""), one["kind"]) for one in _mentioned(application)}
 
 
 def _age(application: Json) -> float:
@@ -216,77 +245,3 @@ def _sources(compared: Json) -> list[Json]:
 def _invalid(status: Json) -> bool:
     """Whether the last look found the spec invalid: then nothing was compared, and only a poll looks again."""
     return any(one["type"] == "InvalidSpecError" for one in status.get("conditions") or [])
-
-
-def _invalid_status(application: Json, conditions: list[Json]) -> Json:
-    status = application.get("status") or {}
-    return status | {
-        "conditions": conditions,
-        "health": _health(status, health.Health(health.UNKNOWN)),
-        "sync": {**(status.get("sync") or {}), "status": "Unknown"},
-        "reconciledAt": now(),
-    }
-
-
-def _status(application: Json, target: Target, comparison: Comparison) -> Json:
-    """The status that a comparison gives, without conditions."""
-    spec, before = application["spec"], application.get("status") or {}
-    several = bool(spec.get("sources"))
-    compared = {"destination": spec["destination"]}
-    compared |= {"source": {"repoURL": ""}, "sources": spec["sources"]} if several else {"source": spec["source"]}
-    sync: Json = {"status": comparison.sync, "comparedTo": compared}
-    if not comparison.failed:
-        sync |= {"revisions": list(target.revisions)} if several else {"revision": target.revisions[0]}
-    elif not several:
-        sync |= {"revision": spec["source"].get("targetRevision", "")}
-    own = health.aggregate((one.name, one.live) for one in comparison.managed)
-    status: Json = {
-        "controllerNamespace": application["metadata"]["namespace"],
-        "health": _health(before, own),
-        "reconciledAt": now(),
-        "resourceHealthSource": "appTree",
-        "sourceHydrator": {},
-        "summary": _summary(comparison),
-        "sync": sync,
-    }
-    if not comparison.failed:
-        status |= {"sourceTypes": list(target.types)} if several else {"sourceType": target.types[0]}
-    if comparison.managed:
-        status["resources"] = [_resource(comparison, one) for one in comparison.managed]
-    return status
-
-
-def _health(before: Json, found: health.Health) -> Json:
-    old = before.get("health") or {}
-    changed = old.get("status") != found.status
-    moment = now() if changed else old.get("lastTransitionTime") or now()
-    return {
-        "status": found.status,
-        "lastTransitionTime": moment,
-        **({"message": found.message} if found.message else {}),
-    }
-
-
-def _summary(comparison: Comparison) -> Json:
-    kinds = {one.reference[:2] for one in comparison.managed}
-    return {"isAppOfApps": True} if any(is_application(*kind) for kind in kinds) else {}
-
-
-def _resource(comparison: Comparison, one: Managed) -> Json:
-    group, kind, namespace, name = one.reference
-    return {
-        **({"group": group} if group else {}),
-        "version": one.version,
-        "kind": kind,
-        **({"namespace": namespace} if namespace else {}),
-        "name": name,
-        "status": comparison.status(one),
-        **({"requiresPruning": True} if one.requires_pruning else {}),
-    }
-
-
-def _timed(before: list[Json], conditions: list[Json]) -> list[Json]:
-    """The conditions with their times; one that was there already keeps its own."""
-    known = {(one["type"], one["message"]): one for one in before}
-    moment = now()
-    return [known.get((one["type"], one["message"]), one | {"lastTransitionTime": moment}) for one in conditions]

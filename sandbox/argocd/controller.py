@@ -14,12 +14,13 @@ from sandbox.argocd.applications import Applications, Level
 from sandbox.argocd.charts import ChartRegistry
 from sandbox.argocd.comparison import tracking_of
 from sandbox.argocd.credentials import SECRET_TYPE, Login, login
+from sandbox.argocd.generated import owner_of
 from sandbox.argocd.manifests import Manifests
 from sandbox.argocd.operations import Operations
 from sandbox.argocd.projects import default_project
 from sandbox.argocd.recorder import Recorder
 from sandbox.argocd.repositories import Addresses, Repositories
-from sandbox.argocd.sets import REFRESH, Sets, owner_of
+from sandbox.argocd.sets import REFRESH, Sets
 from sandbox.argocd.store import Key, Store
 from sandbox.argocd.sync import Syncer
 from sandbox.argocd.templates import Templates

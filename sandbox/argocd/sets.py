@@ -7,13 +7,14 @@ update of the whole set, which writes the empty template of a git generator out)
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
 from sandbox.argocd import set_status
 from sandbox.argocd.api import APPLICATION, APPLICATION_SET, CONFLICT, PROJECT, Api, ApiError, Json
 from sandbox.argocd.documents import difference, merged
+from sandbox.argocd.generated import EMPTY_STATUS, finished, overlaid, owner_of
 from sandbox.argocd.generators import GIT, Generated, GeneratorFailed, Generators
 from sandbox.argocd.recorder import Recorder
 from sandbox.argocd.repositories import Repositories
@@ -21,17 +22,10 @@ from sandbox.argocd.store import Key, Store
 from sandbox.argocd.templates import TemplateFailed, Templates, refill, strings
 
 REFRESH: Final = "argocd.argoproj.io/application-set-refresh"
-RESOURCES_FINALIZER: Final = "resources-finalizer.argocd.argoproj.io"
 APPLICATION_REFRESH: Final = "argocd.argoproj.io/refresh"
 
 _KEPT_ANNOTATIONS: Final = (APPLICATION_REFRESH, "argocd.argoproj.io/hydrate", "notified.notifications.argoproj.io")
 _EMPTY_TEMPLATE: Final = {"metadata": {}, "spec": {"destination": {}, "project": ""}}
-_EMPTY_STATUS: Final = {
-    "health": {},
-    "sourceHydrator": {},
-    "summary": {},
-    "sync": {"comparedTo": {"destination": {}, "source": {"repoURL": ""}}, "status": ""},
-}
 _UPDATES: Final = ("sync", "create-update", "create-delete", "create-only")
 _TRIES: Final = 5
 
@@ -107,7 +101,7 @@ class Sets:
     def _applications(self, live: Json, found: Sequence[Generated], options: Sequence[str]) -> list[Json]:
         spec = live["spec"]
         patch = spec.get("templatePatch", "")
-        templates = [_overlaid(spec["template"], one.template) for one in found]
+        templates = [overlaid(spec["template"], one.template) for one in found]
         jobs = [
             (text, one.params)
             for template, one in zip(templates, found, strict=True)
@@ -119,7 +113,7 @@ class Sets:
             application = refill(template, texts)
             if patch and (wanted := yaml.safe_load(next(texts))):
                 application = merged(application, wanted)
-            applications.append(_finished(live, application))
+            applications.append(finished(live, application))
         return applications
 
     def _check(self, live: Json, desired: list[Json]) -> None:
@@ -168,7 +162,7 @@ class Sets:
 
     def _create(self, live: Json, application: Json) -> Json:
         try:
-            written = self.api.create(APPLICATION, application | {"status": _EMPTY_STATUS})
+            written = self.api.create(APPLICATION, application | {"status": EMPTY_STATUS})
         except ApiError as error:
             if error.code == CONFLICT or not error.code:
                 raise
@@ -265,48 +259,3 @@ class Sets:
             log.info("the status of set %s was not written: %s", metadata["name"], error)
             return
         self.store.put(APPLICATION_SET, written)
-
-
-def owner_of(application: Json) -> str | None:
-    """The name of the set that controls an Application."""
-    for owner in application["metadata"].get("ownerReferences") or []:
-        if owner.get("controller") and owner["kind"] == APPLICATION_SET.kind:
-            return str(owner["name"])
-    return None
-
-
-def _overlaid(template: Json, over: Any) -> Json:
-    """The set's template with what a generator's own template says instead; empty values say nothing."""
-    both = dict(template)
-    for key, value in (over or {}).items():
-        if isinstance(value, dict):
-            if inner := _overlaid(both.get(key) or {}, value):
-                both[key] = inner
-        elif value:
-            both[key] = value
-    return both
-
-
-def _finished(live: Json, application: Json) -> Json:
-    """The Application as it is written: its owner, and the finalizer unless its resources are to be preserved."""
-    metadata, owner = dict(application.get("metadata") or {}), live["metadata"]
-    preserve = (live["spec"].get("syncPolicy") or {}).get("preserveResourcesOnDeletion")
-    if not preserve and not metadata.get("finalizers"):
-        metadata["finalizers"] = [RESOURCES_FINALIZER]
-    metadata["namespace"] = owner["namespace"]
-    metadata["ownerReferences"] = [
-        {
-            "apiVersion": APPLICATION_SET.api_version,
-            "kind": APPLICATION_SET.kind,
-            "name": owner["name"],
-            "uid": owner["uid"],
-            "controller": True,
-            "blockOwnerDeletion": True,
-        }
-    ]
-    return {
-        "apiVersion": APPLICATION.api_version,
-        "kind": APPLICATION.kind,
-        "metadata": metadata,
-        "spec": application["spec"],
-    }

@@ -34,14 +34,18 @@ class Store:
         self._lock = threading.Lock()
 
     def follow(self, kind: Kind, namespace: str | None = None, labels: str = "") -> "Watch":
-        """Begin to watch a kind (in one namespace, with the given labels) unless it is; waits for the first list."""
+        """Begin to watch a kind (in one namespace, with the given labels) unless it is; waits for the first list.
+
+        Raises `ApiError` when that does not come: what is not known must not be taken for absent.
+        """
         with self._lock:
             watch = self._watches.get((kind.group, kind.kind, labels))
             if watch is None:
                 watch = Watch(self._api, kind, kind.path(namespace), labels, self._on_change)
                 self._watches[kind.group, kind.kind, labels] = watch
                 watch.start()
-        watch.synced.wait(_SYNC_LIMIT)
+        if not watch.synced.wait(_SYNC_LIMIT):
+            raise ApiError(0, f"there is no list of {watch.path} after {_SYNC_LIMIT:.0f} s")
         return watch
 
     def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
@@ -120,16 +124,18 @@ class Watch:
                 self._objects[key] = written
 
     def _run(self) -> None:
-        failures = 0
+        failures, told = 0, ""
         while not self.stopping.is_set():
             try:
                 self._follow(self._list())
-                failures = 0
+                failures, told = 0, ""
             except (httpx.HTTPError, ApiError, ValueError, LookupError, TypeError, RuntimeError) as error:
                 if self.stopping.is_set():
                     return
-                failures += 1
-                log.warning("watch of %s: %s", self.path, error or type(error).__name__)
+                failures = 1 if self.is_open else failures + 1
+                if (problem := str(error) or type(error).__name__) != told:
+                    log.warning("watch of %s: %s", self.path, problem)
+                told = problem
             self.is_open = False
             self.stopping.wait(min(_FIRST_PAUSE * 2 ** max(failures - 1, 0), _LONGEST_PAUSE) if failures else 0)
 
