@@ -14,7 +14,10 @@ EnvironmentClaimT = TypeVar("EnvironmentClaimT", bound=EnvironmentClaim)
 
 
 class Admission:
-    """Answers where a claim may write, or raises why it may not."""
+    """Answers where a claim may write, or raises why it may not.
+
+    `operators_only`: claims live in the system namespace, whatever namespaces their environments are bound to.
+    """
 
     def __init__(
         self,
@@ -24,12 +27,14 @@ class Admission:
         system_namespace: str,
         cluster_types: frozenset[str],
         environment_namespaces: Mapping[str, frozenset[str]],
+        operators_only: bool = False,
     ) -> None:
         self._kube = kube
         self._gitea_url = gitea_url
         self._system_namespace = system_namespace
         self._cluster_types = cluster_types
         self._environment_namespaces = environment_namespaces
+        self._operators_only = operators_only
 
     def serves(self, cluster_type: str) -> bool:
         """Whether the type is this installation's."""
@@ -48,7 +53,7 @@ class Admission:
                 f"it serves {', '.join(sorted(self._cluster_types))}",
                 reason="ClusterTypeNotServed",
             )
-        check_namespace(claim, spec.environment, self._environment_namespaces)
+        self._check_namespace(claim, spec.environment)
         environment = locate(self.bootstraps(), spec.clusterType, spec.environment)
         self._refuse_a_second_owner(claim, kind)
         return environment
@@ -91,7 +96,7 @@ class Admission:
                 continue
             try:
                 claim = kind.parse(document)
-                check_namespace(claim, named[1], self._environment_namespaces)
+                self._check_namespace(claim, named[1])
             except InvalidClaim:
                 continue  # it writes nothing, so it owns nothing
             if named not in found or seniority(claim) < seniority(found[named]):
@@ -108,6 +113,16 @@ class Admission:
             if claim.spec.gitea.url.rstrip("/") == self._gitea_url:
                 yield claim
 
+    def _check_namespace(self, claim: EnvironmentClaim, environment: str) -> None:
+        if not self._operators_only:
+            check_namespace(claim, environment, self._environment_namespaces)
+        elif claim.metadata.namespace != self._system_namespace:
+            raise InvalidClaim(
+                f'metadata.namespace: an {claim.kind} lives in "{self._system_namespace}", where only the '
+                "platform's operators write: create it there",
+                reason="NamespaceNotAllowed",
+            )
+
     def _refuse_a_second_owner(self, claim: EnvironmentClaimT, kind: Kind[EnvironmentClaimT]) -> None:
         spec = claim.spec
         fields = {"spec.clusterType": spec.clusterType, "spec.environment": spec.environment}
@@ -116,7 +131,7 @@ class Admission:
                 continue
             try:
                 other = kind.parse(document)
-                check_namespace(other, spec.environment, self._environment_namespaces)
+                self._check_namespace(other, spec.environment)
             except InvalidClaim:
                 continue  # it writes nothing, so it owns nothing
             if seniority(other) < seniority(claim):

@@ -117,7 +117,14 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         """The names of the rows that are in Git, with whatever a stranger put beside them."""
         return others(git, self.folder(environment), set(self.foreign))
 
-    def change(self, git: Transaction, environment: Environment, draft: DraftT, fate: Fate) -> Change:
+    def change(
+        self,
+        git: Transaction,
+        attempt: Attempt[EnvironmentClaimT],
+        environment: Environment,
+        draft: DraftT,
+        fate: Fate,
+    ) -> Change:
         """What Git shall hold of the rows: those of the draft, and of the others what their fate is."""
         return Change(
             folders={self.row_path(environment, name): files for name, files in draft.folders.items()},
@@ -247,7 +254,8 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         last.request = self._objection(attempt, environment, removed, left=left)
         last.kept = removed if last.request else ()
         strays = [name for name in gone if name not in removed]
-        change = self.change(git, environment, draft, Fate(() if last.request else removed, strays, last.kept))
+        fate = Fate(() if last.request else removed, strays, last.kept)
+        change = self.change(git, attempt, environment, draft, fate)
         return Plan(environment.name, change, leaks.without(attempt.spec, draft.unfit), tuple(draft.unfit))
 
     def _ever_ours(

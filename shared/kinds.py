@@ -3,7 +3,7 @@
 from typing import Final
 
 from shared.attempt import Kind
-from shared.claims import API_VERSION, ApplicationClaim, BootstrapClaim, PlatformClaim
+from shared.claims import API_VERSION, ApplicationClaim, BootstrapClaim, InfrastructureClaim, PlatformClaim
 from shared.conditions import COMMITTED, DEPLOYED, IMAGES_RESOLVED, VALID
 from shared.git import Writer
 from shared.kube.client import Resource
@@ -31,6 +31,13 @@ BOOTSTRAP: Final = Kind(
     conditions=(VALID, COMMITTED, DEPLOYED),
     steps_of_work=(READ, ADMIT, HOLD, CREATE, PUBLISH, *Writer.STEPS, DEPLOY, REGISTER, *_END),
     steps_of_removal=(READ, ADMIT, *Writer.STEPS, RELEASE),
+)
+INFRASTRUCTURE: Final = Kind(
+    InfrastructureClaim,
+    Resource(API_VERSION, "infrastructureclaims"),
+    conditions=(VALID, COMMITTED, DEPLOYED),
+    steps_of_work=(READ, ADMIT, HOLD, *Writer.STEPS, DEPLOY, *_END),
+    steps_of_removal=(READ, ADMIT, *Writer.STEPS, WITHDRAW, RELEASE),
 )
 APPLICATION: Final = Kind(
     ApplicationClaim,

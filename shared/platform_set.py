@@ -12,7 +12,7 @@ from shared.canonical import yaml_bytes
 from shared.claims import InfrastructureClaim, PlatformClaim
 from shared.claims.names import PLATFORM_PREFIX, RESERVED_SERVICE
 from shared.environments import Environment
-from shared.projects import namespaces_project
+from shared.projects import HOME, namespaces_project
 
 CHARTS: Final = "platform-charts"
 
@@ -55,29 +55,20 @@ def namespaces_source(environment: Environment, layout: Layout, infrastructure: 
 def _workloads(
     environment: Environment, platform: PlatformClaim | None, infrastructure: InfrastructureClaim | None
 ) -> Workloads:
-    home = _home(infrastructure) if infrastructure is not None else ""
-    namespace = platform.metadata.namespace if platform is not None else home
+    spaces = infrastructure is not None
     return Workloads(
         name=set_name(environment, "platform"),
         folder=folder(environment),
         prefix=f"{environment.name}-{PLATFORM_PREFIX}",
-        namespace=namespace,
+        namespace=platform.metadata.namespace if platform is not None else HOME,
         chart_repository=CHARTS,
         charts=_charts(platform, environment) if platform is not None else {},
         default_revision=environment.platform_charts_revision,
         only=(RESERVED_SERVICE,) if platform is None else None,
-        without=(RESERVED_SERVICE,) if infrastructure is None else (),
-        namespaces={RESERVED_SERVICE: home} if infrastructure is not None else {},
-        projects={RESERVED_SERVICE: namespaces_project(environment.cluster_type)} if infrastructure is not None else {},
+        without=() if spaces else (RESERVED_SERVICE,),
+        namespaces={RESERVED_SERVICE: HOME} if spaces else {},
+        projects={RESERVED_SERVICE: namespaces_project(environment.cluster_type)} if spaces else {},
     )
-
-
-def _home(infrastructure: InfrastructureClaim) -> str:
-    """The destination that ArgoCD wants of every Application: each object of this one says its namespace itself.
-
-    Not the claim's own namespace, where nothing is deployed. The first by name, since a list may be put in order.
-    """
-    return min(one.name for one in infrastructure.spec.namespaces)
 
 
 def _charts(platform: PlatformClaim, environment: Environment) -> dict[str, Chart]:

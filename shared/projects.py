@@ -14,6 +14,12 @@ NAMESPACE_KINDS: Final = (
     "RoleBinding.rbac.authorization.k8s.io",
 )
 """What the chart of the namespaces makes in each, as `Kind.group`."""
+HOME: Final = "default"
+"""The destination that ArgoCD wants of the Application of the namespaces, and in which it makes nothing.
+
+Each of its objects says its namespace itself. This one is there in every cluster and nobody's, so that the set does not
+follow what the claim names.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def infrastructure_project(
     spec = {
         "description": f"Namespaces of cluster type {cluster_type}",
         "sourceRepos": [layout.repository(organization, name) for name in ("voltran", "platform-charts")],
-        "destinations": _destinations(target, fence),
+        "destinations": _destinations(target, fence, HOME),
         "clusterResourceWhitelist": _namespace_kind(fence),
         "namespaceResourceWhitelist": [_group_kind(kind) for kind in NAMESPACE_KINDS],
     }
@@ -81,10 +87,10 @@ def namespaces_project(cluster_type: str) -> str:
     return f"{OWN_PROJECTS}namespaces-{cluster_type}"
 
 
-def _destinations(target: Destination | None, fence: Fence) -> list[Manifest]:
+def _destinations(target: Destination | None, fence: Fence, *further: str) -> list[Manifest]:
     cluster = destination(target)
     if fence.namespaces is not None:
-        return [cluster | {"namespace": namespace} for namespace in sorted(fence.namespaces)]
+        return [cluster | {"namespace": namespace} for namespace in sorted({*fence.namespaces, *further})]
     closed = dict.fromkeys((*fence.system_namespaces, "gitea", *(f"{prefix}*" for prefix in SYSTEM_PREFIXES)))
     return [cluster | {"namespace": f"!{one}"} for one in closed] + [cluster | {"namespace": "*"}]
 

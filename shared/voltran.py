@@ -38,22 +38,24 @@ Folders = Mapping[str, Mapping[str, bytes]]
 class Change:
     """What a claim wants in Git: folders with exactly this content, single files, and paths that shall go.
 
-    `removed` was the claim's until now, `strays` never anybody's.
+    `removed` was the claim's until now, `strays` never anybody's. `joint` are files that another claim writes as well:
+    they may change without a change of this one, so that they are no part of its checksum.
     """
 
     folders: Folders = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
+    joint: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def edits(self) -> dict[str, bytes | Mapping[str, bytes] | None]:
         """As a Git transaction takes it."""
-        return {**self.folders, **self.files, **dict.fromkeys((*self.removed, *self.strays))}
+        return {**self.folders, **self.files, **self.joint, **dict.fromkeys((*self.removed, *self.strays))}
 
     @functools.cached_property
     def checksum(self) -> str:
-        """One hash of everything that shall be there."""
+        """One hash of everything that shall be there because of this claim alone."""
         inside = {f"{folder}/{name}": data for folder, files in self.folders.items() for name, data in files.items()}
         return checksum(inside | dict(self.files))
 
@@ -248,10 +250,13 @@ class Voltran:
         """Who else changed our files: they differ, and the claim says that they once were as they shall be now."""
         status = attempt.claim.status
         intact = status.checksum == change.checksum
-        paths = touched.intersection(change.strays) | ((touched - set(change.removed)) if intact else frozenset())
+        ask = self._asked(organization)
+        theirs = touched - {*change.removed, *change.joint} if intact else frozenset()
+        joint = {path for path in touched.intersection(change.joint) if (past := ask(path)) and past.claim is None}
+        paths = touched.intersection(change.strays) | theirs | joint
         if not paths or status.checksum is None:
             return None
-        return explain(paths, self._asked(organization), str(attempt.ref), status.observedGeneration or 0)
+        return explain(paths, ask, str(attempt.ref), status.observedGeneration or 0)
 
     def _trusts(self, organization: str, attempt: Attempt[Any]) -> bool:
         """Whether the commits that a status remembers are still those of the branch, as far as this process knows."""

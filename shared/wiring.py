@@ -61,8 +61,8 @@ class Wiring:
             pause=time.sleep,
         )
 
-    def admission(self) -> Admission:
-        """The rules that a claim of an environment is held against."""
+    def admission(self, *, operators_only: bool = False) -> Admission:
+        """The rules that a claim of an environment is held against; of one that only operators make, if it is so."""
         settings = self.settings
         return Admission(
             self.kube,
@@ -70,6 +70,7 @@ class Wiring:
             system_namespace=settings.system_namespace,
             cluster_types=settings.cluster_types,
             environment_namespaces=settings.environment_namespaces,
+            operators_only=operators_only,
         )
 
     def layout(self, value_files: ValueFiles = "ref") -> Layout:

@@ -30,7 +30,7 @@ from shared.errors import InUse, InvalidClaim, Waiting
 from shared.finalizer import hold, is_held, let_go, reread_held
 from shared.git import Repository, Transaction
 from shared.gitea import Gitea
-from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
+from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.kube.client import Document, Kube, KubeNotFound, Resource
 from shared.reconciler import Inputs
 from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, REGISTER, RELEASE
@@ -108,7 +108,9 @@ class BootstrapHandler:
         self._report(attempt, new, written, hook, last.decision)
 
     def survey(self, event: events.Event) -> Inputs | None:
-        """There is one claim as a rule, and much that it depends on: it is always looked at, but for our own pushes."""
+        """There is one claim as a rule, and much that it depends on: it is looked at, but for what we did ourselves."""
+        if event.type == events.BOOTSTRAPPED:  # for those that waited for us
+            return None
         organizations = self._organizations()
         if event.delivery is not None and not any(self._voltran.is_news(one, event.delivery) for one in organizations):
             return None
@@ -166,12 +168,12 @@ class BootstrapHandler:
             if self._settings.serves(type_)
             for name in git.names(f"environments/{type_}")
             for folder in tenancy.FOLDERS
-            if not tenants.claims_folder((type_, name), folder)
+            if not tenants.claim_all_of((type_, name), folder)
         ]
         git.look_ahead(unclaimed)
 
     def _tenants(self) -> Iterator[tuple[str, Document]]:
-        for kind in (APPLICATION, PLATFORM):
+        for kind in (APPLICATION, INFRASTRUCTURE, PLATFORM):
             yield from ((kind.name, document) for document in self._kube.list(kind.resource))
 
     def _remove(self, attempt: Attempt[BootstrapClaim]) -> None:

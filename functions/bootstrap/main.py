@@ -7,10 +7,11 @@ from flask import Request, Response
 
 from functions.bootstrap import charts
 from functions.bootstrap.handler import BootstrapHandler
+from functions.bootstrap.infrastructure import InfrastructureHandler
 from functions.bootstrap.settings import BootstrapSettings
 from functions.bootstrap.webhook import PATH, Receiver
 from shared.attempt import Trace
-from shared.kinds import BOOTSTRAP
+from shared.kinds import BOOTSTRAP, INFRASTRUCTURE
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring
@@ -25,11 +26,26 @@ def build(settings: BootstrapSettings, trace: Trace = lambda _: None) -> Endpoin
         gitea=wiring.gitea,
         repository=wiring.repository,
         voltran=wiring.voltran,
+        last_mile=wiring.last_mile,
         charts=charts.read(settings.charts_dir),
         platform_charts=charts.read(settings.platform_charts_dir),
     )
+    infrastructure = InfrastructureHandler(
+        admission=wiring.admission(operators_only=True),
+        voltran=wiring.voltran,
+        limits=wiring.limits(),
+        last_mile=wiring.last_mile,
+        kube=wiring.kube,
+        layout=wiring.layout(settings.value_files),
+        system_namespaces=frozenset({settings.system_namespace, settings.argocd_namespace}),
+        bound=settings.environment_namespaces,
+    )
     receiver = Receiver(secret=settings.webhook_secret, broker_url=settings.broker_url, source=settings.gitea_url)
-    return wiring.endpoint(wiring.reactor(BOOTSTRAP, handler), routes={("POST", PATH): receiver})
+    return wiring.endpoint(
+        wiring.reactor(BOOTSTRAP, handler, handler),
+        wiring.reactor(INFRASTRUCTURE, infrastructure, infrastructure),
+        routes={("POST", PATH): receiver},
+    )
 
 
 @functools.cache

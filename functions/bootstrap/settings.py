@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from shared.argocd import ValueFiles
 from shared.settings import BaseUrl, Settings, Token
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +17,9 @@ class BootstrapSettings(Settings):
     platform_charts_dir: Path = Field(_ROOT / "platform-charts", description="The embedded platform charts.")
     argocd_token: Token | None = Field(
         None, description="A read-only Gitea token for ArgoCD; without it ArgoCD's credential is left alone."
+    )
+    value_files: ValueFiles = Field(
+        "ref", description="How ArgoCD finds values: ref (a second source), or raw (a URL; needs a public repository)."
     )
     chart_registries: tuple[str, ...] = Field(
         (), description="OCI registries, without scheme, from which projects may take charts."

@@ -6,15 +6,18 @@ from typing import Any, Final
 
 from functions.bootstrap.desired import KEEP, ROLES
 from shared.claims import ClusterSpec, place
-from shared.claims.names import is_label
+from shared.claims.names import RESERVED_SERVICE, is_label
 
 Place = tuple[str, str]
 """Cluster type and environment."""
 Names = Callable[[str], Sequence[str]]
 """The names in a folder of `voltran`; none for a file and for what is not there."""
 
-FOLDERS: Final[Mapping[str, str]] = {"applications": "ApplicationClaim", "platform": "PlatformClaim"}
-"""The folders of an environment, and the kind of claim that each is for."""
+FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "applications": ("ApplicationClaim",),
+    "platform": ("PlatformClaim", "InfrastructureClaim"),
+}
+"""The folders of an environment, and the kinds of claims that each is for."""
 SETS: Final[Mapping[str, str]] = {"apps": "-appset.yaml", "platform": "-platform-appset.yaml"}
 MAX_NAMED: Final = 10
 
@@ -43,9 +46,13 @@ class Tenants:
         """The claims that use any environment of these cluster types."""
         return sorted(name for (_, where), name in self.claims.items() if where[0] in types)
 
-    def claims_folder(self, place: Place, folder: str) -> bool:
-        """Whether somebody claims that folder of the environment."""
-        return (FOLDERS[folder], place) in self.claims
+    def in_folder(self, place: Place, folder: str) -> set[str]:
+        """The kinds of the claims that have something in that folder of the environment."""
+        return {kind for kind in FOLDERS[folder] if (kind, place) in self.claims}
+
+    def claim_all_of(self, place: Place, folder: str) -> bool:
+        """Whether there is a claim for whatever may be in that folder of the environment."""
+        return len(self.in_folder(place, folder)) == len(FOLDERS[folder])
 
 
 @dataclass(frozen=True)
@@ -102,17 +109,28 @@ def _left(names: Names, place: Place, tenants: Tenants, *, asked_for: bool) -> t
     type_, name = place
     paths = []
     for folder, role in zip(FOLDERS, SETS, strict=True):
-        if tenants.claims_folder(place, folder):
+        if tenants.claim_all_of(place, folder):
             continue
-        inside = [one for one in names(f"environments/{type_}/{name}/{folder}") if one != KEEP]
+        there = tenants.in_folder(place, folder)
+        inside = [
+            one
+            for one in names(f"environments/{type_}/{name}/{folder}")
+            if one != KEEP and _kind(folder, one) not in there
+        ]
         set_file = f"{name}{SETS[role]}"
-        has_set = set_file in names(f"appsets/{type_}/{role}")
+        has_set = not there and set_file in names(f"appsets/{type_}/{role}")
         paths += [f"environments/{type_}/{name}/{folder}/{one}" for one in inside]
         paths += [f"appsets/{type_}/{role}/{set_file}"] if has_set else []
     if not asked_for and not tenants.of_place(place):
         sets = [path for path in paths if path.startswith("appsets/")]
         return (f"environments/{type_}/{name}", *sets)
     return tuple(paths)
+
+
+def _kind(folder: str, name: str) -> str:
+    """The kind of claim that a name in a folder of an environment is for."""
+    services, *others = FOLDERS[folder]
+    return others[0] if others and name == RESERVED_SERVICE else services
 
 
 def _strays_of_type(names: Names, type_: str, environments: Collection[str]) -> list[str]:

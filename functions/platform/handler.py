@@ -14,13 +14,15 @@ from shared.claims import PlatformClaim, ServiceRow, service_release
 from shared.conditions import COMMITTED
 from shared.deploying import LastMile
 from shared.drafts import Draft, Hold
-from shared.environment_claims import EnvironmentHandler
+from shared.environment_claims import EnvironmentHandler, Fate
 from shared.environments import Environment
+from shared.git import Transaction
+from shared.joint_set import JointSet
 from shared.kinds import PLATFORM
 from shared.kube.client import VOLUME_CLAIMS, Kube
 from shared.removal import Limits
 from shared.steps import PROVIDE
-from shared.voltran import Voltran
+from shared.voltran import Change, Voltran
 from shared.web import Reply
 
 EXTERNAL_NOT_SUPPORTED: Final = "ExternalNotSupported"
@@ -61,6 +63,7 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         self._kube = kube
         self._layout = layout
         self._passwords = Passwords(kube)
+        self._set = JointSet(kube, layout)
 
     def folder(self, environment: Environment) -> str:
         """One folder for each service, beside the InfrastructureClaim's `namespaces`."""
@@ -85,7 +88,7 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         attempt.has_news |= self._passwords.provide(attempt.claim, environment, fresh=True).is_news
 
     def draft(self, attempt: Attempt[PlatformClaim], environment: Environment) -> PlatformDraft:
-        """Values for every internal service that has a password, and the set."""
+        """Values for every internal service that has a password."""
         claim = attempt.claim
         attempt.report.enter(COMMITTED)
         provided = self._passwords.provide(claim, environment, fresh=False)  # of what came since they were made
@@ -93,13 +96,28 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         internal = [one for one in claim.spec.services if one.type == "internal"]
         draft = PlatformDraft(
             folders=desired.services(internal),
-            files=platform_set.files(environment, self._layout, platform=claim),
             held={one.name: _EXTERNAL for one in claim.spec.services if one.type == "external"},
             notes=provided.notes,
         )
         for name, hold in provided.held.items():
             draft.hold_back(name, hold)
         return draft
+
+    def change(
+        self,
+        git: Transaction,
+        attempt: Attempt[PlatformClaim],
+        environment: Environment,
+        draft: PlatformDraft,
+        fate: Fate,
+    ) -> Change:
+        """A folder for each service, and the set that they share with the namespaces."""
+        change = super().change(git, attempt, environment, draft, fate)
+        return self._set.kept(change, git, environment, attempt.claim)
+
+    def departure(self, git: Transaction, attempt: Attempt[PlatformClaim], environment: Environment) -> Change:
+        """All folders, and the set when there are no namespaces in it."""
+        return self._set.left(super().departure(git, attempt, environment), git, environment, attempt.claim)
 
     def facts(self, attempt: Attempt[PlatformClaim], index: int, draft: PlatformDraft) -> dict[str, Any]:
         """What a person has to do."""

@@ -20,7 +20,7 @@ REGISTRY: Final = "registry"
 BROKER: Final = "broker"
 SOURCE: Final = "source"
 ARGOCD: Final = "argocd"
-FUNCTIONS: Final = tuple(KINDS)
+FUNCTIONS: Final = tuple(dict.fromkeys(KINDS.values()))
 
 CLUSTER_READY: Final = "cluster"
 """The step after which the cluster holds the kinds and namespaces of an installation."""

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 API_VERSION: Final = "platform.infraforge.io/v1alpha1"
 KINDS: Final[Mapping[str, str]] = {
-    "bootstrap": "BootstrapClaim",
-    "application": "ApplicationClaim",
-    "platform": "PlatformClaim",
+    "BootstrapClaim": "bootstrap",
+    "InfrastructureClaim": "bootstrap",
+    "ApplicationClaim": "application",
+    "PlatformClaim": "platform",
 }
 """The function that each kind's events go to."""
 
@@ -49,7 +50,7 @@ def sources(resync_interval: int) -> dict[str, Any]:
         "apiServerSources": [
             {
                 "name": "claims",
-                "resources": [{"apiVersion": API_VERSION, "kind": kind} for kind in KINDS.values()],
+                "resources": [{"apiVersion": API_VERSION, "kind": kind} for kind in KINDS],
                 "namespaces": [],
             },
             {
@@ -65,15 +66,15 @@ def sources(resync_interval: int) -> dict[str, Any]:
 
 
 def _routes() -> Iterator[tuple[str, str, dict[str, str]]]:
-    for function, kind in KINDS.items():
+    for kind, function in KINDS.items():
         for change in CHANGES:
             type_ = f"dev.knative.apiserver.resource.{change}"
-            yield f"{function}-{change}", function, {"type": type_, "kind": kind}
+            yield f"{kind.removesuffix('Claim').lower()}-{change}", function, {"type": type_, "kind": kind}
+    for function in dict.fromkeys(KINDS.values()):
         # An Application or a set tells of itself by labels and name, which no trigger can match: each function looks.
         yield f"{function}-argocd", function, {"apiversion": ARGOCD_VERSION}
         yield f"{function}-resync", function, {"type": PING}
         for type_ in DELIVERIES:
             yield f"{function}-gitea-{type_.rpartition('.')[2]}", function, {"type": type_}
-    for function in ("application", "platform"):
         yield f"{function}-bootstrapped", function, {"type": BOOTSTRAPPED}
     yield "application-services", "application", {"type": SERVICES}

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from functions.application.handler import ApplicationHandler
 from functions.bootstrap import charts
 from functions.bootstrap.handler import BootstrapHandler
+from functions.bootstrap.infrastructure import InfrastructureHandler
 from functions.bootstrap.settings import BootstrapSettings
 from functions.platform.handler import PlatformHandler
 from shared.admission import Admission
@@ -29,7 +30,7 @@ from shared.argocd import Layout
 from shared.events import ClaimRef, Event
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
-from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
+from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.memory import Memory
 from shared.reconciler import Handler, Reconciler
 from shared.removal import Limits
@@ -41,7 +42,7 @@ from tests.fakes import FakeKube, FakeRegistry, last_mile
 ROOT = Path(__file__).resolve().parents[2]
 GITEA_URL = "http://gitea-http.gitea.svc:3000"
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-KINDS = {kind.name: kind for kind in (BOOTSTRAP, APPLICATION, PLATFORM)}
+KINDS = {kind.name: kind for kind in (BOOTSTRAP, INFRASTRUCTURE, APPLICATION, PLATFORM)}
 
 
 def example(path: str) -> dict[str, Any]:
@@ -151,6 +152,7 @@ class Platform:
         """The reconciler of a kind, made anew as after a restart."""
         admission = Admission(
             self.kube,
+            operators_only=kind == "InfrastructureClaim",
             gitea_url=GITEA_URL,
             system_namespace="platform-system",
             cluster_types=frozenset(self.settings.get("cluster_types", ())),
@@ -171,6 +173,17 @@ class Platform:
                 last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),
                 resolve_all=self.registry,
                 layout=self.layout,
+            )
+        elif kind == "InfrastructureClaim":
+            handler = InfrastructureHandler(
+                admission=admission,
+                voltran=voltran,
+                limits=limits,
+                last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),
+                kube=self.kube,
+                layout=self.layout,
+                system_namespaces=frozenset({"platform-system", "argocd"}),
+                bound=self.settings.get("environment_namespaces", {}),
             )
         else:
             handler = PlatformHandler(

@@ -12,6 +12,7 @@ from tests.functions.conftest import Platform, example, ready
 
 EXAMPLES = {
     "BootstrapClaim": "bootstrap-claim.yaml",
+    "InfrastructureClaim": "dev/dev-infrastructure-claim.yaml",
     "ApplicationClaim": "dev/dev-apps-claim.yaml",
     "PlatformClaim": "dev/dev-platform-claim.yaml",
 }
@@ -76,7 +77,7 @@ def test_a_second_time_changes_nothing(
     assert objects == {key: one["metadata"] for key, one in there.kube.objects.items() if "argocd" not in key}
 
 
-@pytest.mark.parametrize("kind", ["ApplicationClaim", "PlatformClaim"])
+@pytest.mark.parametrize("kind", ["InfrastructureClaim", "ApplicationClaim", "PlatformClaim"])
 def test_a_resync_of_what_is_settled_reads_no_claim(there: Platform, kind: str) -> None:
     """Once a process knows, a ping costs a look at the head and a list, however many claims there are."""
     process = there.reconciler(kind)

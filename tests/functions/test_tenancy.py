@@ -30,6 +30,9 @@ DEV_SERVICE = [
 ]
 
 
+DEV_NAMESPACES = "environments/nonprod/dev/platform/namespaces/values.yaml"
+
+
 class Tree:
     """The names in the folders of these files."""
 
@@ -55,6 +58,7 @@ def everywhere(_: str) -> bool:
 
 
 APPS, SERVICES = claim("ApplicationClaim", at(DEV), "apps"), claim("PlatformClaim", at(DEV), "services")
+SPACES = claim("InfrastructureClaim", at(DEV), "spaces")
 NOBODY = Tenants()
 BOTH = Tenants.of([APPS, SERVICES])
 ORPHANS: list[tuple[list[str], Tenants, dict[Place, tuple[str, ...]], str]] = [
@@ -67,6 +71,19 @@ ORPHANS: list[tuple[list[str], Tenants, dict[Place, tuple[str, ...]], str]] = [
         {DEV: ("environments/nonprod/dev/platform/redis", DEV_SERVICE[1])},
         "only the services are nobody's",
     ),
+    (
+        [*DEV_SERVICE, DEV_NAMESPACES],
+        Tenants.of([SERVICES]),
+        {DEV: ("environments/nonprod/dev/platform/namespaces",)},
+        "only the namespaces are nobody's: the set is the services' claim's",
+    ),
+    (
+        [*DEV_SERVICE, DEV_NAMESPACES],
+        Tenants.of([SPACES]),
+        {DEV: ("environments/nonprod/dev/platform/redis",)},
+        "only the services are: the set is the namespaces' claim's",
+    ),
+    ([*DEV_SERVICE, DEV_NAMESPACES], Tenants.of([SERVICES, SPACES]), {}, "both are claimed"),
     ([DEV_APP[1]], NOBODY, {DEV: (DEV_APP[1],)}, "a set whose applications are gone"),
     (
         ["environments/nonprod/old/applications/a/values.yaml", "appsets/nonprod/apps/old-appset.yaml"],
@@ -171,8 +188,10 @@ def test_who_lives_where() -> None:
     assert tenants.of_types({"nonprod", "prod"}) == [
         "ApplicationClaim n/apps", "ApplicationClaim n/far", "PlatformClaim n/services",
     ]  # fmt: skip
-    assert tenants.claims_folder(DEV, "platform")
-    assert not tenants.claims_folder(PROD, "platform")
+    assert tenants.in_folder(DEV, "platform") == {"PlatformClaim"}
+    assert tenants.claim_all_of(DEV, "applications")
+    assert not tenants.claim_all_of(DEV, "platform"), "its namespaces are nobody's"
+    assert tenants.in_folder(PROD, "platform") == set()
 
 
 WISHES: list[tuple[str | None, set[Place], str]] = [

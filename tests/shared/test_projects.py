@@ -23,6 +23,7 @@ BOUND = replace(FENCE, namespaces=frozenset({"shop", "team-a"}))
 TEAM = workload_project("prod", None, "platform", FENCE, LAYOUT)
 BOUND_TEAM = workload_project("prod", None, "platform", BOUND, LAYOUT)
 SPACES = infrastructure_project("prod", None, "platform", FENCE, LAYOUT)
+BOUND_SPACES = infrastructure_project("prod", None, "platform", BOUND, LAYOUT)
 
 
 def test_a_project_keeps_its_workloads_out_of_the_platforms_namespaces() -> None:
@@ -42,14 +43,16 @@ DESTINATIONS = [
     (TEAM, "knative-eventing", False, "the platform stands on it"),
     (BOUND_TEAM, "team-a", True, "every environment is bound, and to this one"),
     (BOUND_TEAM, "team-b", False, "to nothing else"),
+    (BOUND_TEAM, "default", False, "not even there"),
+    (BOUND_SPACES, "team-a", True, "the namespaces are those"),
+    (BOUND_SPACES, "default", True, "an Application's destination in which it makes nothing"),
 ]
 
 
 @pytest.mark.parametrize(("project", "namespace", "allowed", "why"), DESTINATIONS, ids=[one[3] for one in DESTINATIONS])
 def test_namespaces(project: dict[str, Any], namespace: str, allowed: bool, why: str) -> None:
-    assert destination_permitted(project, IN_CLUSTER | {"namespace": namespace}) is allowed, why
-    elsewhere = {"server": "https://1.2.3.4", "namespace": namespace}
-    assert not destination_permitted(project, elsewhere), "no other cluster"
+    assert destination_permitted(project, namespace) is allowed, why
+    assert {one["server"] for one in project["spec"]["destinations"]} == {IN_CLUSTER["server"]}, "no other cluster"
 
 
 SOURCES = [

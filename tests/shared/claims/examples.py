@@ -14,7 +14,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 BOOTSTRAP = EXAMPLES["bootstrap-claim.yaml"]
 APPLICATION = EXAMPLES["dev/dev-apps-claim.yaml"]
-INFRASTRUCTURE = yaml.safe_load(Path(__file__).with_name("dev-infrastructure-claim.yaml").read_text(encoding="utf-8"))
+INFRASTRUCTURE = EXAMPLES["dev/dev-infrastructure-claim.yaml"]
 PLATFORM = EXAMPLES["dev/dev-platform-claim.yaml"]
 
 REMOVED = object()
