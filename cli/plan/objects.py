@@ -67,7 +67,7 @@ def _change(application: str, key: Key, before: Rendered | None, after: Rendered
     if old is not None and old == new:
         return  # comments and layout
     _, kind, namespace, name = key
-    texts = _shown(before, old, new), _shown(after, new, old)
+    texts = _shown(before, old, None), _shown(after, new, old)
     diff = differences.unified(
         f"{kind}/{name}", *(text and text.replace(UNRESOLVED, differences.ASKED_LATER) for text in texts)
     )

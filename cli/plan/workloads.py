@@ -1,19 +1,21 @@
-"""The Applications that ArgoCD makes of a tree: every ApplicationSet expanded over the folders that it matches."""
+"""The Applications that ArgoCD makes of a tree: every ApplicationSet expanded over what its generators find there.
 
-import fnmatch
-import json
-from collections.abc import Iterator, Mapping, Sequence
+Generators and templates are those of the sandbox's ArgoCD, which was held against recordings of a real one.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from cli.plan.tree import Tree
-from shared.canonical import yaml_bytes
+from sandbox.argocd.documents import merged
+from sandbox.argocd.generators import GeneratorFailed, Generators
+from sandbox.argocd.repositories import Listing, Repositories
+from sandbox.argocd.templates import TemplateFailed, Templates, refill, strings
 from shared.helm import Engine, RenderFailed
 
-_LEAVES: Final = 200
-"""Texts in a set's template; ours have fewer than twenty."""
 _VALUES: Final = "$values/"
 _RAW: Final = "/raw/branch/main/"
 
@@ -47,32 +49,49 @@ def workloads(tree: Tree, set_path: str, engine: Engine) -> dict[str, Workload]:
     if content is None:
         return {}
     try:
-        spec = yaml.safe_load(content)["spec"]
-        folders = sorted({one for generator in spec["generators"] for one in _matched(tree, generator["git"])})
-        template = {"template": spec["template"], "patch": spec.get("templatePatch", "")}
-        made = [_application(*pair, tree) for pair in zip(folders, _expanded(template, folders, engine), strict=True)]
+        made = [_application(*pair, tree) for pair in _expanded(yaml.safe_load(content)["spec"], tree, engine)]
     except (yaml.YAMLError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise Unreadable(
-            f"{set_path} is no ApplicationSet as InfraForge writes them ({type(error).__name__})"
-        ) from error
-    except RenderFailed as error:
+        said = f"{set_path} is no ApplicationSet as InfraForge writes them ({type(error).__name__})"
+        raise Unreadable(said) from error
+    except (GeneratorFailed, TemplateFailed, RenderFailed) as error:
         raise Unreadable(f"{set_path} cannot be expanded: {error}") from error
     return {one.name: one for one in made}
 
 
-def _matched(tree: Tree, generator: Mapping[str, Any]) -> Iterator[str]:
-    """The folders of a Git generator; a pattern's last part is a name or `*`, as in ours."""
-    for entry in generator["directories"]:
-        parent, _, pattern = str(entry["path"]).rpartition("/")
-        for name in tree.names(parent):
-            if fnmatch.fnmatchcase(name, pattern) and tree.names(f"{parent}/{name}"):
-                yield f"{parent}/{name}"
+class _Repositories(Repositories):
+    """Every repository is the tree."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def resolve(self, url: str, revision: str, *, anew: bool) -> str:
+        """The one commit that there is."""
+        return "planned"
+
+    def listing(self, url: str, commit: str) -> Listing:
+        """Every file, by its own path."""
+        return {path: path for path in self._tree.files}
+
+    def contents(self, url: str, blobs: Mapping[str, str]) -> dict[str, bytes]:
+        """Their contents."""
+        return {path: self._tree.files[path] for path in blobs}
 
 
-def _application(folder: str, made: Mapping[str, Any], tree: Tree) -> Workload:
-    application = made["template"]
-    patch = yaml.safe_load(made["patch"] or "") or {}
-    spec = {**application["spec"], **patch.get("spec", {})}
+def _expanded(spec: Mapping[str, Any], tree: Tree, engine: Engine) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The folder and the Application of everything that the set's generators find."""
+    templates, options = Templates(engine), spec.get("goTemplateOptions") or []
+    generators = Generators(_Repositories(tree), templates, options, anew=False)
+    found = [one.params for generator in spec["generators"] for one in generators.generate(generator)]
+    wanted = {"template": spec["template"], "patch": spec.get("templatePatch", "")}
+    texts = iter(templates.execute([(text, params) for params in found for text in strings(wanted)], options))
+    for params in found:
+        made = refill(wanted, texts)
+        patch = yaml.safe_load(made["patch"]) if made["patch"] else {}
+        yield str(params["path"]["path"]), merged(made["template"], patch or {})
+
+
+def _application(folder: str, application: Mapping[str, Any], tree: Tree) -> Workload:
+    spec = application["spec"]
     source = spec["sources"][0]
     url = str(source["repoURL"])
     organization, _, repository = url.removesuffix(".git").rpartition("/")
@@ -97,43 +116,3 @@ def _values(tree: Tree, file: str) -> bytes:
     if content is None:
         raise ValueError(f"{path} is not there")
     return content
-
-
-def _expanded(template: Any, folders: Sequence[str], engine: Engine) -> Iterator[Any]:
-    """The template once for each folder, every text in it taken for a Go template, as ArgoCD does it.
-
-    Helm's engine has the same functions; each text becomes a template of a chart that prints them all as JSON.
-    """
-    if not folders:
-        return
-    texts: list[str] = []
-    _collect(template, texts)
-    if len(texts) > _LEAVES:
-        raise ValueError("more texts than a set has")
-    defined = "".join(f'{{{{- define "leaf{number}" }}}}{text}{{{{ end }}}}' for number, text in enumerate(texts))
-    calls = " ".join(f'(include "leaf{number}" .)' for number in range(len(texts)))
-    printed = f"{defined}{{{{- range .Values.rows }}}}---\nrow: {{{{ list {calls} | toJson }}}}\n{{{{ end }}}}"
-    chart = {
-        "Chart.yaml": yaml_bytes({"apiVersion": "v2", "name": "set", "version": "1.0.0"}, sort_keys=False),
-        "templates/set.yaml": printed.encode(),
-    }
-    rows = [{"path": {"path": folder, "basename": folder.rpartition("/")[2]}} for folder in folders]
-    stream = engine.render(chart, release="set", namespace="default", values={"rows": rows})
-    for line in stream.split("\n"):
-        if line.startswith("row: "):
-            yield _filled(template, iter(json.loads(line.removeprefix("row: "))))
-
-
-def _collect(node: Any, texts: list[str]) -> None:
-    if isinstance(node, str):
-        texts.append(node)
-    for child in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
-        _collect(child, texts)
-
-
-def _filled(node: Any, texts: Iterator[str]) -> Any:
-    if isinstance(node, str):
-        return next(texts)
-    if isinstance(node, Mapping):
-        return {key: _filled(child, texts) for key, child in node.items()}
-    return [_filled(child, texts) for child in node] if isinstance(node, list) else node

@@ -1,0 +1,176 @@
+"""The Applications of a set, as ArgoCD would make them, and what Helm makes of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import pytest
+
+from cli.clone import Clone
+from cli.plan.charts import CHARTS, Charts
+from cli.plan.rendering import Asked, Renderer
+from cli.plan.tree import Tree
+from cli.plan.workloads import Unreadable, Workload, workloads
+from shared.argocd import Chart, Layout, Workloads, application_set
+from shared.canonical import yaml_bytes
+from shared.environments import Environment
+from shared.helm import Engine
+
+SET = "appsets/nonprod/apps/dev-appset.yaml"
+FOLDER = "environments/nonprod/dev/applications"
+DEV = Environment("nonprod", "dev", "platform", None, "embedded-1", "embedded-2")
+LAYOUT = Layout("http://gitea.example.com", "argocd")
+SHOP = Workload("dev-shop", "shop", "shops", "platform", "charts", "", "shop", "embedded-1", (b"replicas: 1\n",))
+
+
+def wanted(charts: Mapping[str, Chart] | None = None) -> Workloads:
+    return Workloads(
+        name="dev-apps",
+        folder=FOLDER,
+        prefix="dev-",
+        namespace="shops",
+        chart_repository="charts",
+        charts=charts or {},
+        default_revision="embedded-1",
+    )
+
+
+def tree(content: bytes, *rows: str) -> Tree:
+    return Tree(
+        {SET: content, f"{FOLDER}/.gitkeep": b""} | {f"{FOLDER}/{row}/values.yaml": b"replicas: 1\n" for row in rows}
+    )
+
+
+def set_of(charts: Mapping[str, Chart] | None = None, layout: Layout = LAYOUT) -> bytes:
+    return yaml_bytes(application_set(DEV, wanted(charts), layout), sort_keys=False)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    found = Engine.load()
+    if found is None:
+        pytest.skip("needs helm-python-sdk")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (set_of(), SHOP),
+        (set_of({"shop": Chart("web-service", "embedded-1")}), replace(SHOP, chart="web-service")),
+        (set_of({"shop": Chart("ours", "main")}), replace(SHOP, chart="ours", revision="main")),
+        (set_of(layout=replace(LAYOUT, value_files="raw")), SHOP),
+        (
+            set_of({"shop": Chart("shop", "1.2.3", "ghcr.io/acme/charts")}),
+            replace(SHOP, organization="", repository="", registry="ghcr.io/acme/charts", revision="1.2.3"),
+        ),
+    ],
+    ids=["the folder's name", "another chart", "a team's own", "values by an address", "a chart in a registry"],
+)
+def test_an_application_of_a_set(engine: Engine, content: bytes, expected: Workload) -> None:
+    found = workloads(tree(content, "shop", "cart"), SET, engine)
+    assert found["dev-shop"] == expected
+    assert set(found) == {"dev-shop", "dev-cart"}
+
+
+def test_no_set_and_no_folder_make_no_application(engine: Engine) -> None:
+    assert workloads(Tree(), SET, engine) == {}
+    assert workloads(tree(set_of()), SET, engine) == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (b"", b"", ""),
+        (b"kind: ", b"kind: [", "is no ApplicationSet as InfraForge writes them"),
+        (b"spec:", b"specs:", "is no ApplicationSet as InfraForge writes them (KeyError)"),
+        (b".path.basename", b".path.base | nonsense", "cannot be expanded"),
+        (b"directories", b"pullRequests", "cannot be expanded"),
+    ],
+    ids=["as it is", "no YAML", "no set", "a template that does not parse", "another generator"],
+)
+def test_a_set_that_somebody_edited(engine: Engine, before: bytes, after: bytes, why: str) -> None:
+    content = set_of().replace(before, after) if before else set_of()
+    if not why:
+        assert workloads(tree(content, "shop"), SET, engine)
+        return
+    with pytest.raises(Unreadable, match=SET) as refusal:
+        workloads(tree(content, "shop"), SET, engine)
+    assert why in str(refusal.value)
+
+
+# Rendering
+
+
+def nothing(_organization: str, _repository: str) -> Clone | None:
+    return None
+
+
+@pytest.fixture
+def renderer(engine: Engine) -> Iterator[Renderer]:
+    made = Renderer(Charts(nothing), engine)
+    yield made
+    made.close()
+
+
+def asked(*rows: str) -> Asked:
+    return Asked(SET, lambda _: True, {row: f"applications[{index}]" for index, row in enumerate(rows)})
+
+
+def embedded(renderer: Renderer, values: bytes = b"image: {repository: a, tag: b}\n", **charts: str) -> Tree:
+    """A tree with applications of the charts of this installation, all with these values."""
+    revision = renderer.charts.revisions["apps"]
+    environment = replace(DEV, charts_revision=revision)
+    named = {row: Chart(chart, revision) for row, chart in charts.items()}
+    made = replace(wanted(named), default_revision=revision)
+    content = yaml_bytes(application_set(environment, made, LAYOUT), sort_keys=False)
+    return Tree({SET: content} | {f"{FOLDER}/{row}/values.yaml": values for row in charts})
+
+
+def test_every_application_that_does_not_render_is_named(renderer: Renderer) -> None:
+    """In the order of the claim, which is not that of the names."""
+    after = embedded(
+        renderer, b"image: {repository: a, tag: b}\nreplicas: 5000\n", a="web-service", b="worker", c="none"
+    )
+    changes, faults = renderer.compare(Tree(), after, asked("b", "a", "c"))
+    assert [(one.where, one.message.partition(" (helm")[0]) for one in faults[:2]] == [
+        ("", "applications[0].values.replicas: 5000 is above 100"),
+        ("", "applications[1].values.replicas: 5000 is above 100"),
+    ]
+    assert (faults[2].where, faults[2].reason) == ("applications[2].chart", "ChartMissing")
+    assert "charts has no chart none at embedded-" in faults[2].message
+    assert "web-service" in faults[2].message, "it names those that there are"
+    assert changes == []
+
+
+def test_a_chart_that_cannot_be_had_is_a_note_and_no_error(renderer: Renderer) -> None:
+    changes, faults = renderer.compare(Tree(), tree(set_of(), "shop"), asked("shop"))
+    assert (changes, faults) == ([], [])
+    (note,) = renderer.notes
+    assert note == "dev-shop is not rendered: there is no clone of charts to find chart shop at embedded-1 in"
+
+
+def test_a_chart_in_a_registry_is_a_note(renderer: Renderer) -> None:
+    content = set_of({"shop": Chart("shop", "1.2.3", "ghcr.io/acme/charts")})
+    assert renderer.compare(Tree(), tree(content, "shop"), asked("shop")) == ([], [])
+    assert "its chart is in the registry ghcr.io/acme/charts" in renderer.notes[0]
+
+
+def test_without_an_engine_it_is_said(renderer: Renderer) -> None:
+    without = Renderer(renderer.charts, None)
+    assert without.compare(Tree(), embedded(renderer, shop="web-service"), asked("shop")) == ([], [])
+    assert "Helm's engine is not installed" in without.notes[0]
+
+
+def test_what_a_held_removal_would_take_is_marked(renderer: Renderer) -> None:
+    before = embedded(renderer, shop="web-service", cart="web-service")
+    after = before.after({f"{FOLDER}/cart": None})
+    changes, _ = renderer.compare(before, after, replace(asked("shop"), held=frozenset({"cart"})))
+    assert {(one.application, one.change, one.held) for one in changes} == {("dev-cart", "removed", True)}
+
+
+def test_charts_of_this_installation_need_no_clone(renderer: Renderer) -> None:
+    for role, repository in CHARTS.items():
+        revision = renderer.charts.revisions[role]
+        assert renderer.charts.is_embedded(repository, revision)
+        name = next(iter(renderer.charts.embedded[role]))
+        assert "Chart.yaml" in renderer.charts.get("platform", repository, revision, name)
