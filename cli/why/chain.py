@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cli.why.argocd_links import application_link, root_link, set_link
-from cli.why.claim_links import claim_links, row_link
+from cli.why.claim_links import claim_links, row_link, told_link
 from cli.why.facts import BOOTSTRAP, Facts, Row
 from cli.why.links import Link
 from cli.why.object_links import object_links
@@ -77,6 +77,9 @@ def _argocd(facts: Facts) -> Iterator[Link]:
 def _branch(facts: Facts, row: Row, *, is_open: bool) -> Iterator[Link]:
     link = row_link(facts, row)
     yield link
+    told = told_link(facts, row) if link.is_well and facts.argocd is None else None
+    if told is not None:
+        yield told
     if not link.is_well or not is_open:
         return
     link = application_link(facts, row)

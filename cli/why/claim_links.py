@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from cli.why.facts import BOOTSTRAP, Facts, Row
+from cli.why.facts import BOOTSTRAP, ROWS, Facts, Row
 from cli.why.links import Document, Link, State, conditions, items, part, text
 from shared.managed_fields import last_manager
 
 PATIENCE: Final = 10.0
 """Seconds in which a function should have looked at a change."""
+CONFIRMATION: Final = "ConfirmationRequired"
+_PASSING: Final = ("Pending", "Syncing", "Progressing", "NotInGit")
+"""Reasons of a row's `deployed` that are no fault."""
 _SHORT: Final = 8
 
 
@@ -37,6 +40,17 @@ def row_link(facts: Facts, row: Row) -> Link:
     return Link(
         "row", row.name, "ok", f"its files are in Git as of {commit[:_SHORT]}", details=(doubt,) if doubt else ()
     )
+
+
+def told_link(facts: Facts, row: Row) -> Link | None:
+    """What the claim's own status tells of the row's deployment, for who cannot look at ArgoCD; None when nothing."""
+    deployed = part(row.status, "deployed")
+    status, reason = text(deployed, "status"), text(deployed, "reason")
+    if not status:
+        return None
+    message = f"{reason}: {text(deployed, 'message')}".rstrip(": ")
+    states: dict[str, State] = {"True": "ok", "False": "waiting" if reason in _PASSING else "wrong"}
+    return Link("application", row.application, states.get(status, "unknown"), message, _describe(facts))
 
 
 def _claim(facts: Facts) -> Link:
@@ -117,10 +131,8 @@ def _commit(facts: Facts) -> Link:
     known, status = conditions(facts.claim), part(facts.claim, "status")
     commit = part(status, "commit")
     sha, url = text(commit, "sha"), text(commit, "url")
-    ready = known.get("Ready")
-    held = any(text(one, "state") == "Held" for name in ("applications", "services") for one in items(status, name))
-    if ready is not None and text(ready, "status") != "True" and not held:
-        reason = text(ready, "reason")
+    ready, reason = known.get("Ready"), text(known.get("Ready"), "reason")
+    if ready is not None and text(ready, "status") != "True" and not _is_of_rows(facts, reason):
         message = f"{reason}: {text(ready, 'message')}"
         return Link("commit", "voltran", _stuck(facts), message, _mend(facts, reason))
     if not sha:
@@ -128,15 +140,25 @@ def _commit(facts: Facts) -> Link:
     return Link("commit", "voltran", "ok", f"{sha[:_SHORT]}  {url}".rstrip())
 
 
+def _is_of_rows(facts: Facts, reason: str) -> bool:
+    """Whether held rows say themselves what keeps the claim; a removal that is held is of none that is left."""
+    if reason == CONFIRMATION:
+        return facts.is_part
+    field, spec = ROWS.get(facts.reference.kind, ""), part(facts.claim, "spec")
+    names = {text(one, "name") for one in items(spec, field)}
+    states = items(part(facts.claim, "status"), field)
+    return any(text(one, "state") == "Held" and text(one, "name") in names for one in states)
+
+
 def _stuck(facts: Facts) -> State:
     """Wrong when only a person can help, by the claim's own word."""
     reason = text(conditions(facts.claim).get("Ready"), "reason")
     is_stalled = text(conditions(facts.claim).get("Stalled"), "status") == "True"
-    return "wrong" if is_stalled or reason == "ConfirmationRequired" else "waiting"
+    return "wrong" if is_stalled or reason == CONFIRMATION else "waiting"
 
 
 def _mend(facts: Facts, reason: str) -> str:
-    return f"infraforge confirm {facts.reference}" if reason == "ConfirmationRequired" else _describe(facts)
+    return f"infraforge confirm {facts.reference}" if reason == CONFIRMATION else _describe(facts)
 
 
 def _describe(facts: Facts) -> str:

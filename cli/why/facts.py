@@ -75,6 +75,8 @@ class Facts:
     set: Document | None = None
     applications: Mapping[str, Document] = field(default_factory=dict)
     objects: Mapping[str, tuple[Rendered, ...]] = field(default_factory=dict)
+    is_part: bool = False
+    """Whether only some of the rows were asked for."""
 
     @property
     def generation(self) -> int:

@@ -189,6 +189,35 @@ def test_a_held_row_keeps_no_other_back() -> None:
     assert chain(facts(document, "cart", **given)).first == found.first
 
 
+def test_a_removal_that_is_held_is_the_claims_and_no_rows() -> None:
+    """The row that stays is no longer in the spec; who asks for another one alone is not kept by it."""
+    document = claim(row("shop"), conditions=unready("ConfirmationRequired", "the removal of cart is held"))
+    document["status"]["applications"].append(row("cart", state="Held", reason="ConfirmationRequired"))
+    first = chain(facts(document)).first
+    assert first is not None
+    assert (first.step, first.look) == ("commit", CONFIRM)
+    assert chain(facts(document, "shop", is_part=True)).first is None
+
+
+TOLD = [
+    ({"status": "True", "reason": "Deployed"}, None, "", "deployed"),
+    ({"status": "False", "reason": "Pending", "message": "yet to look"}, "waiting", "Pending: yet to look", "pending"),
+    ({"status": "False", "reason": "Degraded", "message": "x"}, "wrong", "Degraded: x", "degraded"),
+    ({"status": "Unknown", "reason": "NotTracked"}, None, "", "nobody knows"),
+    ({}, None, "", "an older function"),
+]
+
+
+@pytest.mark.parametrize(("deployed", "state", "message", "reason"), TOLD, ids=[case[3] for case in TOLD])
+def test_who_cannot_look_at_argocd_is_told_what_the_claim_says(
+    deployed: dict[str, Any], state: str | None, message: str, reason: str
+) -> None:
+    first = chain(facts(claim(row("shop", deployed=deployed)))).first
+    assert (first.state if first else None, first.message if first else "") == (state, message)
+    if first is not None:
+        assert (first.step, first.subject, first.look) == ("application", "dev-shop", DESCRIBE)
+
+
 def test_a_row_that_no_function_has_told_of() -> None:
     document = claim(row("user-service"))
     document["status"]["applications"] = []
