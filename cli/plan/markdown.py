@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from cli.plan.report import ClaimPlan, FileChange, ObjectChange, Report, counted
-from cli.plan.text import SIGNS, counts, printable, tags, titled, verdict
+from cli.plan.report import ClaimPlan, FileChange, ObjectChange, Report
+from cli.plan.text import SIGNS, base, counted_word, counts, printable, tags, titled, verdict
 
 LIMIT: Final = 60_000
 """Characters: GitHub takes 65,536 in one comment."""
@@ -22,6 +22,8 @@ _MARKS: Final = re.compile(r"[&<>`*_\[\]|@#\\~!$]")
 def markdown(report: Report) -> str:
     """Everything that fits; what is too long is left to whoever runs the command."""
     parts = ["## InfraForge plan\n", f"**{plain(verdict(report))}**\n"]
+    if told := base(report):
+        parts.append(f"{plain(told)}\n")
     if report.claims:
         parts.append("\n".join(_table(report)) + "\n")
     parts += [f"- :x: {plain(str(fault))}\n" for fault in report.errors]
@@ -90,9 +92,9 @@ def _head(plan: ClaimPlan) -> Iterator[str]:
 
 def _details(plan: ClaimPlan) -> Iterator[tuple[str, list[str]]]:
     if plan.files:
-        yield f"{sum(counted(plan.files))} files in voltran", [_file(one) for one in plan.files]
+        yield f"{counted_word(len(plan.files), 'file')} in voltran", [_file(one) for one in plan.files]
     if plan.objects:
-        yield f"{sum(counted(plan.objects))} objects in the cluster", [_object(one) for one in plan.objects]
+        yield f"{counted_word(len(plan.objects), 'object')} in the cluster", [_object(one) for one in plan.objects]
 
 
 def _file(one: FileChange) -> str:

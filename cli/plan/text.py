@@ -8,9 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.plan.report import ClaimPlan, FileChange, ImageChange, ObjectChange, Report, counted
+from cli.voltran import REPOSITORY
 
-_COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
+SHORT: Final = 12
 SIGNS: Final = {"added": "+", "changed": "~", "removed": "-"}
+_COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 _SIGN_COLOURS: Final = {"added": "green", "changed": "yellow", "removed": "red"}
 
 
@@ -25,6 +27,8 @@ def show(report: Report, console: Console, *, full: bool) -> None:
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
     for fault in report.errors:
         console.print(_error(str(fault)), soft_wrap=True)
+    if told := base(report):
+        console.print(Text(told, style="dim"))
     console.print(Text(verdict(report), style="bold"), soft_wrap=True)
 
 
@@ -33,9 +37,20 @@ def verdict(report: Report) -> str:
     wrong = len(report.errors) + sum(len(one.errors) for one in report.claims)
     files = [one for plan in report.claims for one in plan.files]
     objects = [one for plan in report.claims for one in plan.objects]
-    changes = f"{counts(files)} files, {counts(objects)} objects" if files or objects else "Nothing would change"
-    held = " of which some wait for a confirmation" if any(one.confirmation for one in report.claims) else ""
-    return f"{changes}{held}" + (f"; {wrong} error{'' if wrong == 1 else 's'}" if wrong else "") + "."
+    parts = [f"{what}: {counts(changes)}" for what, changes in (("files", files), ("objects", objects)) if changes]
+    told = ", ".join(parts) or ("Nothing can be said of changes" if wrong else "Nothing would change")
+    told += "; some of it waits for a confirmation" if any(one.confirmation for one in report.claims) else ""
+    return told + (f"; {counted_word(wrong, 'error')}" if wrong else "") + "."
+
+
+def counted_word(number: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def base(report: Report) -> str | None:
+    """The commit that the plan is held against, for people."""
+    return f"Against {REPOSITORY} at {report.against.commit[:SHORT]}." if report.against.commit else None
 
 
 def _table(plans: Sequence[ClaimPlan]) -> Table:
@@ -116,4 +131,4 @@ def printable(line: str) -> str:
 
 
 def _error(message: str) -> Text:
-    return Text.assemble(("  error: ", "bold red"), printable(message))
+    return Text.assemble(("  error: ", "bold red"), printable(" ".join(message.split())))
