@@ -210,9 +210,12 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         self._last_mile.remove_rows(self.place(environment), (*self._names(attempt.claim), *last.kept))
         self._report(attempt, environment, last, written)
 
-    def is_concerned(self, ref: DeploymentRef) -> bool:
-        """Objects of the claim's half of an environment, and of whole cluster types that are served."""
-        return self._admission.serves(ref.cluster_type) and role_of(ref) in {None, self.role}
+    def concerned(self, ref: DeploymentRef) -> Mapping[str, str] | None:
+        """Claims of the environment, if it is this half of it, or of a whole cluster type that is served."""
+        if not self._admission.serves(ref.cluster_type) or role_of(ref) not in {None, self.role}:
+            return None
+        fields = {"spec.clusterType": ref.cluster_type}
+        return fields | ({"spec.environment": ref.environment} if ref.environment else {})
 
     def snapshot(self) -> Snapshot | None:
         """ArgoCD's objects."""

@@ -7,7 +7,7 @@ says already, nothing is written, no Git is asked and nothing annotated.
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 class Deploys(Protocol[ClaimT_contra]):
     """What a kind of claim knows of its deployment."""
 
-    def is_concerned(self, ref: DeploymentRef) -> bool:
-        """Whether an object of ArgoCD's may be this kind's."""
+    def concerned(self, ref: DeploymentRef) -> Mapping[str, str] | None:
+        """The fields of the claims that an object of ArgoCD's may concern, `spec.…` → value; None for no claim."""
 
     def deployed(self, claim: ClaimT_contra, now: str, at: View | None = None) -> ClaimStatus | None:
         """The claim's status with what ArgoCD makes of it, now or as seen in `at`; None when there is none to say.
@@ -74,10 +74,11 @@ class Follower(Generic[ClaimT]):
     def react(self, event: Event) -> Reply | None:
         """Bring up to date what is said of the claims that an object of ArgoCD's concerns."""
         ref = event.deployment
-        if ref is None or not self._handler.is_concerned(ref):
+        fields = None if ref is None else self._handler.concerned(ref)
+        if fields is None:
             return None
         arrived, reply = self._clock(), None
-        for claim in list(self._concerned(ref)):
+        for claim in list(self._concerned(fields)):
             reply = self._follow(claim, event, arrived) or reply
         return reply
 
@@ -90,9 +91,7 @@ class Follower(Generic[ClaimT]):
         for claim in differing:
             self._follow(claim, event, self._clock())
 
-    def _concerned(self, ref: DeploymentRef) -> Iterator[ClaimRef]:
-        fields = {"spec.clusterType": ref.cluster_type}
-        fields |= {"spec.environment": ref.environment} if ref.environment else {}
+    def _concerned(self, fields: Mapping[str, str]) -> Iterator[ClaimRef]:
         for document in self._kube.list(self._kind.resource, fields=fields):
             spec = document.get("spec") or {}
             if all(spec.get(name.removeprefix("spec.")) == value for name, value in fields.items()):
@@ -146,9 +145,10 @@ class Follower(Generic[ClaimT]):
         self._metrics.status_writes.inc()
         self._memory.renew(attempt.ref, version_of(attempt.live), version_of(document))
         old = find(before.conditions, DEPLOYED)
-        if new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason)):
+        is_other = new is not None and (old is None or (old.status, old.reason) != (new.status, new.reason))
+        if new is not None and is_other and new.reason not in PASSING:  # what is under way is no event of its own
             log.info("%s: %s: %s", attempt.ref, new.reason, new.message)
-            attempt.tell(new.reason, new.message, normal=new.status == "True" or new.reason in PASSING)
+            attempt.tell(new.reason, new.message, normal=new.status == "True")
         return is_removing
 
 

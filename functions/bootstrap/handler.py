@@ -18,13 +18,15 @@ from shared.charts import Charts, revision
 from shared.claims import (
     REMOVE_ENVIRONMENTS,
     BootstrapClaim,
+    BootstrapStatus,
     ChartsRevision,
     ClusterRow,
     ClusterSpec,
     RepositoryRow,
 )
 from shared.claims.status import MAX_ORPHANS
-from shared.conditions import COMMITTED, NOT_TRACKED, ORPHANED_ENVIRONMENTS, VALID
+from shared.conditions import COMMITTED, ORPHANED_ENVIRONMENTS, VALID, condition, replace
+from shared.deploying import LastMile, Snapshot, View
 from shared.environments import BOOTSTRAPPED_PHASE
 from shared.errors import InUse, InvalidClaim, Waiting
 from shared.finalizer import hold, is_held, let_go, reread_held
@@ -68,6 +70,7 @@ class BootstrapHandler:
         gitea: Gitea,
         repository: Callable[[str, str], Repository],
         voltran: Voltran,
+        last_mile: LastMile,
         charts: Charts,
         platform_charts: Charts,
     ) -> None:
@@ -76,6 +79,7 @@ class BootstrapHandler:
         self._gitea = gitea
         self._repository = repository
         self._voltran = voltran
+        self._last_mile = last_mile
         self._charts = {CHARTS: charts, PLATFORM_CHARTS: platform_charts}
         self._revisions = {name: revision(content) for name, content in self._charts.items()}
         self._layout = Layout(gitea_url=settings.gitea_url, argocd_namespace=settings.argocd_namespace)
@@ -124,6 +128,23 @@ class BootstrapHandler:
             return None
         ref = attempt.ref
         return events.bootstrapped(f"{self._settings.gitea_url}/{attempt.claim.spec.gitea.organization}", ref)
+
+    def concerned(self, ref: events.DeploymentRef) -> Mapping[str, str] | None:
+        """Every claim, by the root Applications."""
+        return {} if ref.environment is None and self._settings.serves(ref.cluster_type) else None
+
+    def snapshot(self) -> Snapshot | None:
+        """ArgoCD's objects."""
+        return self._last_mile.snapshot()
+
+    def deployed(self, claim: BootstrapClaim, now: str, at: View | None = None) -> BootstrapStatus | None:
+        """The claim's status with what ArgoCD makes of the root Applications; None for one that has none."""
+        status = claim.status
+        if not status.rootApps:
+            return None
+        outcome = self._last_mile.look_at_roots(status.rootApps, at)
+        conditions = replace(status.conditions, condition(*outcome.condition), status.observedGeneration, now)
+        return status.model_copy(update={"conditions": conditions})
 
     def _served(self, claim: BootstrapClaim) -> list[ClusterSpec]:
         return [cluster for cluster in claim.spec.clusters if self._settings.serves(cluster.type)]
@@ -276,7 +297,7 @@ class BootstrapHandler:
             commit=commit,
             checksum=written.change.checksum,
         )
-        report.mark(*NOT_TRACKED)
+        report.mark(*self._last_mile.look_at_roots(_root_apps(clusters)).condition)
         if made.orphans:
             orphans = listed(named(made.orphans), MAX_NAMED)
             report.mark(

@@ -26,6 +26,7 @@ from tests.e2e.waiting import until
 
 CLAIMS = ("bootstrapclaims", "applicationclaims", "platformclaims")
 FUNCTIONS = ("bootstrap", "application", "platform")
+UPDATE = "dev.knative.apiserver.resource.update"
 PATIENCE = 60.0
 SELDOM = ("--resync-interval", "3600")
 """So that nothing is repaired by a ping that the test did not send."""
@@ -150,6 +151,26 @@ class Box:
             url = self.described["functions"][name]["url"]
             answer = httpx.post(url, headers=headers, content=b"{}", timeout=PATIENCE)
             assert answer.status_code in (200, 204), f"{name}: {answer.status_code} {answer.text}"
+
+    def tell(self, document: Any, *, times: int) -> None:
+        """Send each function events of a change of this object, as the source would."""
+        metadata = document["metadata"]
+        headers = {
+            "content-type": "application/json",
+            "ce-specversion": "1.0",
+            "ce-type": UPDATE,
+            "ce-source": "/infraforge/tests",
+            "ce-kind": document["kind"],
+            "ce-apiversion": document["apiVersion"],
+            "ce-namespace": metadata["namespace"],
+            "ce-name": metadata["name"],
+        }
+        with httpx.Client(timeout=PATIENCE) as client:
+            for name in FUNCTIONS:
+                url = self.described["functions"][name]["url"]
+                for _ in range(times):
+                    answer = client.post(url, headers=headers | {"ce-id": str(uuid.uuid4())}, json=document)
+                    assert answer.status_code == 204, f"{name}: {answer.status_code} {answer.text}"
 
     def end(self, *names: str) -> None:
         """End components of the sandbox; `up` starts them again."""

@@ -231,6 +231,7 @@ class Platform:
             gitea=self.gitea,
             repository=self.repository,
             voltran=voltran or self.voltran(Memory()),
+            last_mile=last_mile(self.kube),
             charts=charts.read(self.settings.get("charts_dir", ROOT / "charts")),
             platform_charts=charts.read(ROOT / "platform-charts"),
         )

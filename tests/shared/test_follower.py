@@ -46,8 +46,10 @@ class Handler:
     def announce(self, attempt: Attempt[ApplicationClaim]) -> Reply | None:
         return None
 
-    def is_concerned(self, ref: DeploymentRef) -> bool:
-        return ref.cluster_type == "nonprod"
+    def concerned(self, ref: DeploymentRef) -> dict[str, str] | None:
+        if ref.cluster_type != "nonprod":
+            return None
+        return {"spec.clusterType": "nonprod"} | ({"spec.environment": ref.environment} if ref.environment else {})
 
     def snapshot(self) -> Snapshot | None:
         return Snapshot({}, {}) if self.there else None
@@ -136,8 +138,22 @@ def test_a_change_reaches_the_claim() -> None:
     deployed = find(world.status.conditions, "Deployed")
     assert deployed is not None
     assert (deployed.status, deployed.reason, deployed.message) == ("False", "Progressing", "it starts")
-    assert [(one["type"], one["reason"]) for one in world.kube.events] == [("Normal", "Progressing")]
     assert world.handler.reconciled == []
+
+
+TOLD = {
+    "it runs": (Deployed(status="True", reason="Deployed"), [("Normal", "Deployed")]),
+    "it does not": (Deployed(status="False", reason="Degraded", message="crashes"), [("Warning", "Degraded")]),
+    "it is under way": (Deployed(status="False", reason="Progressing", message="it starts"), []),
+}
+
+
+@pytest.mark.parametrize(("says", "events"), TOLD.values(), ids=TOLD)
+def test_what_kubectl_describe_is_told(says: Deployed, events: list[tuple[str, str]]) -> None:
+    world = World()
+    world.handler.says = says
+    world.send()
+    assert [(one["type"], one["reason"]) for one in world.kube.events] == events
 
 
 def test_a_thousand_events_that_change_nothing() -> None:
