@@ -235,6 +235,7 @@ class Process:
                 gitea=gitea,
                 repository=self._repository,
                 voltran=voltran,
+                last_mile=last_mile(kube),
                 charts=_charts("charts"),
                 platform_charts=_charts("platform-charts"),
             )
