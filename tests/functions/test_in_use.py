@@ -1,12 +1,16 @@
 """The platform is not taken away under anybody's feet, and what nobody claims goes only by name."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.claims.meta import FINALIZER
+from shared.errors import KubeUnavailable, TransientError
 from shared.events import PING, Event
-from tests.functions.conftest import Platform, condition, example, ready
+from shared.kube.client import Resource
+from tests.fakes import FakeKube
+from tests.functions.conftest import GiteaServer, Platform, condition, example, ready
 
 CLAIM = example("bootstrap-claim.yaml")
 APPS = example("dev/dev-apps-claim.yaml")
@@ -63,6 +67,31 @@ def test_a_platform_in_use_is_not_deleted(there: Platform) -> None:
     assert there.tree() == []
     assert there.head("charts") and there.head("platform-charts")
     assert not [key for key in there.kube.objects if key[0] == "applications"], "no root Application is left"
+
+
+class Refusing(FakeKube):
+    """Is down when it is asked to delete a root Application for the first time."""
+
+    is_down = True
+
+    def delete(self, resource: Resource, namespace: str, name: str, *, orphans: bool = False) -> None:
+        if resource.plural == "applications" and self.is_down:
+            self.is_down = False
+            raise KubeUnavailable("down")
+        super().delete(resource, namespace, name, orphans=orphans)
+
+
+def test_a_platform_goes_before_its_claim(gitea_server: GiteaServer, tmp_path: Path) -> None:
+    """While a root Application is left, the claim is there to be tried again."""
+    platform = Platform(gitea_server, tmp_path, kube=Refusing())
+    platform.bootstrap()
+    with pytest.raises(TransientError):
+        platform.delete(CLAIM)
+    assert platform.live(CLAIM)["metadata"]["finalizers"] == [FINALIZER]
+    platform.react(CLAIM)
+    assert not platform.exists(CLAIM)
+    assert not [key for key in platform.kube.objects if key[0] == "applications"]
+    platform.gitea.close()
 
 
 def test_an_environment_in_use_is_not_dropped(there: Platform) -> None:

@@ -1,5 +1,6 @@
 """A reconciler of PlatformClaims around a fake API server, with a handler that does what a test says."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -77,8 +78,14 @@ class Scripted:
 class Bench:
     """One process around an API server that may have others."""
 
-    def __init__(self, converge: Converge = ready, kube: FakeKube | None = None) -> None:
+    def __init__(
+        self,
+        converge: Converge = ready,
+        kube: FakeKube | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.kube = kube or FakeKube()
+        self.clock = clock
         self.pauses: list[float] = []
         self.metrics = Metrics()
         self.steps: list[str] = []
@@ -97,6 +104,7 @@ class Bench:
             pause=self.pauses.append,
             trace=self.steps.append,
             now=lambda: NOW,
+            clock=self.clock,
         )
 
     def put(self, claim: dict[str, Any], **how: Any) -> dict[str, Any]:

@@ -35,6 +35,22 @@ def test_finished(ref: ClaimRef, version: Version | None, expected: bool, why: s
     assert made(None).is_finished(ref, version) is expected, "also when it is not settled"
 
 
+IS_YOUNGER = [
+    (REF, 4.9, True, "the look began after that"),
+    (REF, 5.0, False, "the look began in that moment: the one may have been before the other"),
+    (REF, 5.1, False, "the look had begun already"),
+    (OTHER, 0.0, False, "nobody has looked at that one"),
+]
+
+
+@pytest.mark.parametrize(("ref", "moment", "expected", "why"), IS_YOUNGER, ids=[case[3] for case in IS_YOUNGER])
+def test_younger(ref: ClaimRef, moment: float, expected: bool, why: str) -> None:
+    memory = Memory()
+    memory.remember(REF, NOW, SETTLED, epoch=0, begun=5.0)
+
+    assert memory.is_younger(ref, moment) is expected, why
+
+
 IS_SETTLED = [
     (SETTLED, NOW, "inputs", True, "nothing has changed"),
     (SETTLED, Version("u", "8"), "inputs", False, "the claim has changed"),

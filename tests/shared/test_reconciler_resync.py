@@ -1,5 +1,6 @@
 """What the reconciler does not do again, and what it does all the same: echoes, resyncs, successors, company."""
 
+import itertools
 import threading
 from collections import Counter
 from typing import Any
@@ -344,3 +345,33 @@ def test_who_waited_for_a_turn_asks_whether_it_is_still_needed() -> None:
         thread.join(10)
     assert bench.handler.converged == ["p"]
     assert bench.kube.reads <= len(threads)
+
+
+def test_one_look_answers_for_all_events_that_came_before_it() -> None:
+    """Also for those that do not say of which state they are: the claim is not even read for them."""
+    here, on, arrivals, ticks = threading.Event(), threading.Event(), threading.Semaphore(0), itertools.count()
+
+    def clock() -> float:
+        arrivals.release()
+        return float(next(ticks))
+
+    def converge(attempt: Attempt[PlatformClaim]) -> None:
+        here.set()
+        assert on.wait(10)
+        ready(attempt)
+
+    bench = Bench(converge, clock=clock)
+    bench.put(document())
+    threads = [threading.Thread(target=bench.react) for _ in range(6)]
+    threads[0].start()
+    assert here.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    for _ in range(1 + len(threads)):  # the first asked for the time twice: when it came, and when its look began
+        assert arrivals.acquire(timeout=10)
+    bench.put(document(services=[{"name": "db", "type": "internal"}]))
+    on.set()
+    for thread in threads:
+        thread.join(10)
+    assert bench.handler.converged == ["p", "p"], "the first, which started over at the changed claim"
+    assert bench.kube.reads == 2
