@@ -7,7 +7,8 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,6 +25,8 @@ from sandbox.apiserver.requests import locate
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+COLLECTED_AFTER: Final = 0.02
+"""Seconds from a deletion to what the garbage collector makes of it, as seen beside a real ArgoCD."""
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -132,6 +135,7 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        cluster.later = partial(asyncio.get_running_loop().call_later, COLLECTED_AFTER)
         task = asyncio.ensure_future(beside()) if beside else None
         if task is not None:
             task.add_done_callback(_report)
@@ -140,6 +144,7 @@ def create_app(
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        cluster.settle()
         cluster.storage.close()
 
     routes = [Route("/{path:path}", server.answer, methods=_METHODS)]

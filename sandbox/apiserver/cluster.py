@@ -1,5 +1,6 @@
 """The cluster's state: objects, the resources that CRDs add, and the ends of namespaces and CRDs."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sandbox.apiserver import builtin
@@ -14,11 +15,17 @@ _SYSTEM = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
 class Cluster:
-    """Everything behind the HTTP layer; `registry` and `storage` may be read, writes go through the methods."""
+    """Everything behind the HTTP layer; `registry` and `storage` may be read, writes go through the methods.
+
+    `later`, if set, is called with what is to run a moment after a write: the garbage collector, a controller of its
+    own in a real cluster, which nobody who deletes something may count on at once.
+    """
 
     def __init__(self, storage: Storage) -> None:
         """Serve what the storage holds; a new one gets the system namespaces."""
         self.storage = storage
+        self.later: Callable[[Callable[[], None]], object] | None = None
+        self._collecting = False
         self.types = builtin.load_types()
         self.registry = builtin.registry(self.types)
         self._objects = Objects(storage, builtin.hooks() | {CRDS: crd_hooks()}, self._removed)
@@ -58,13 +65,13 @@ class Cluster:
         """Create an object."""
         entry = self._noticed(target, self._objects.create(target, body, options), options)
         entry = self._established(target, entry, options)
-        self._garbage.run()
+        self._collect()
         return entry
 
     def replace(self, target: Target, body: Any, options: Options) -> Entry:
         """Replace an object."""
         entry = self._noticed(target, self._objects.replace(target, body, options), options)
-        self._garbage.run()
+        self._collect()
         return entry
 
     def patch(self, target: Target, kind: str, patch: Any, options: Options) -> tuple[Entry, bool]:
@@ -72,7 +79,7 @@ class Cluster:
         entry, created = self._objects.patch(target, kind, patch, options)
         entry = self._noticed(target, entry, options)
         entry = self._established(target, entry, options) if created else entry
-        self._garbage.run()
+        self._collect()
         return entry, created
 
     def delete(self, target: Target, preconditions: Json, options: Options, policy: str = "") -> Entry | None:
@@ -87,8 +94,23 @@ class Cluster:
                 self._drain_namespace(target.name)
             elif target.resource.qualified == CRDS:
                 self._drain_crd(kept.object)
-        self._garbage.run()
+        self._collect()
         return kept
+
+    def settle(self) -> None:
+        """Do at once what was left for later."""
+        self._garbage.run()
+
+    def _collect(self) -> None:
+        if self.later is None:
+            self._garbage.run()
+        elif self._garbage.wanted and not self._collecting:
+            self._collecting = True
+            self.later(self._collect_now)
+
+    def _collect_now(self) -> None:
+        self._collecting = False
+        self.settle()
 
     def _noticed(self, target: Target, entry: Entry, options: Options) -> Entry:
         stored = self.storage.get(CRDS, ("", entry.object["metadata"].get("name", "")))

@@ -1,7 +1,6 @@
 """Garbage collection by owner: what becomes of the objects that name an owner which is being deleted, or is gone.
 
-Kubernetes' garbage collector is a controller; here it runs at the end of each write, so that nobody sees the moment
-between. Watchers get the same changes in the same order (k8s.io/kubernetes, pkg/controller/garbagecollector).
+Source: k8s.io/kubernetes, pkg/controller/garbagecollector.
 """
 
 from collections import deque
@@ -41,6 +40,11 @@ class Collector:
         for key, entry in self._storage.entries(resource):
             self._learn((resource, key), entry.object)
         self._storage.subscribe(resource, lambda event: self._heard(resource, event))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a run would find something to look at."""
+        return bool(self._doubtful or self._ending)
 
     def run(self) -> None:
         """Delete, orphan and release until nothing is left to do."""

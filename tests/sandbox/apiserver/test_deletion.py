@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.sandbox.apiserver.test_garbage import gone
 from tests.sandbox.apiserver.test_objects import MERGE, claim, claims
 
 Json = dict[str, Any]
@@ -106,7 +107,8 @@ def test_propagation(client: httpx.Client, namespace: str, policy: str) -> None:
     outside = client.delete(claims(namespace, "b"), params={"propagationPolicy": policy})
 
     assert (inside.status_code, outside.status_code) == (200, 200)
-    assert client.get(claims(namespace)).json()["items"] == []
+    for name in ("a", "b"):
+        assert gone(client, claims(namespace, name))
 
 
 def test_unknown_propagation(client: httpx.Client, namespace: str) -> None:

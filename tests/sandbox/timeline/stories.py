@@ -19,6 +19,7 @@ Name = tuple[str, str]
 
 FOLLOWED: Final = ("Application", "ApplicationSet")
 _OURS: Final = "argocd.argoproj.io/"
+_REFRESH_SET: Final = f"{_OURS}application-set-refresh"
 _TIME: Final = re.compile(r"\b\d{1,2}:\d\d[AP]M\b")
 _SHA: Final = re.compile(r"\b[0-9a-f]{40}\b")
 _COMMAND: Final = re.compile(
@@ -29,40 +30,45 @@ _CACHED: Final = re.compile(r"(<path to cached source>|(?<=[ ])/[^ :]*?)(?=/envi
 
 @dataclass
 class Story:
-    """`path` is the states passed, `end` the last of them; an object that is gone has no end."""
+    """`path` is the states that an object passed, by what they are states of; `start` those that it had before."""
 
+    start: dict[str, str] = field(default_factory=dict)
     appears: list[str] = field(default_factory=list)
     path: dict[str, list[str]] = field(default_factory=dict)
-    end: Json | None = None
-
-    def facts(self) -> Json:
-        """Everything that is compared, as one document."""
-        return {"appears": self.appears, "path": self.path, "end": self.end}
 
 
-def tell(changes: Iterable[Change], before: Mapping[Name, Json]) -> dict[Name, Story]:
-    """Return the story of every followed object that changed; `before` holds the objects as they were."""
+@dataclass(frozen=True)
+class Outcome:
+    """The stories of a case, and every object that is known as it is after it; one that is gone is not there."""
+
+    stories: Mapping[Name, Story]
+    objects: Mapping[Name, Json]
+
+
+def tell(changes: Iterable[Change], before: Mapping[Name, Json]) -> Outcome:
+    """Return what came of a case; `before` holds the objects as they were, as far as they are known."""
     found: dict[Name, Story] = {}
     last: dict[Name, Json] = dict(before)
     for change in changes:
         name = (change.kind, change.name)
         if change.kind not in FOLLOWED:
             continue
-        story = found.setdefault(name, Story())
+        if name not in found:
+            # Of an object that is first seen when it changes, nobody recorded from what.
+            known = last.get(name, change.object if change.event == "MODIFIED" else None)
+            found[name] = Story(_states(known) if known else {})
+        story = found[name]
         if change.event == "DELETED":
             story.appears.append("gone")
-            story.end = None
             last.pop(name, None)
             continue
         if change.event == "ADDED":
             story.appears.append("there")
-            last.pop(name, None)
-        _pass(story, last.get(name), change.object)
+        _pass(story, change.object)
         last[name] = change.object
-        story.end = facts(change.object)
     for story in found.values():
         story.path = {key: _usual(key, states) for key, states in story.path.items() if states}
-    return {name: story for name, story in found.items() if _tells(story, before.get(name))}
+    return Outcome(found, last)
 
 
 def facts(value: Json) -> Json:
@@ -77,17 +83,16 @@ def meaning(message: str) -> str:
     return _CACHED.sub("<source>", text).strip()
 
 
-def _pass(story: Story, before: Json | None, value: Json) -> None:
+def _pass(story: Story, value: Json) -> None:
     if "deletionTimestamp" in value["metadata"]:
         # What is told of an Application while its objects go is a race in the real one: of two Applications deleted
         # at once, one was seen OutOfSync and Missing, the other not (`folder-removed`, `chart-by-template-patch`).
         if "going" not in story.appears[-1:]:
             story.appears.append("going")
         return
-    known = _states(before) if before else {}
     for key, state in _states(value).items():
         states = story.path.setdefault(key, [])
-        if state and state != (states[-1] if states else known.get(key, "")):
+        if state and state != (states[-1] if states else story.start.get(key, "")):
             states.append(state)
 
 
@@ -96,13 +101,20 @@ def _states(value: Json) -> dict[str, str]:
     if value["kind"] == "ApplicationSet":
         conditions = status.get("conditions") or ()
         return {f"condition {one['type']}": f"{one['status']} {one['reason']}" for one in conditions}
-    phase, message = _operation(value) or ("", "")
     return {
         "sync": (status.get("sync") or {}).get("status", ""),
-        "health": (status.get("health") or {}).get("status", ""),
-        "operation": phase,
-        "message": message,
+        "health": _health(status.get("health") or {}),
+        "operation": " ".join(_operation(value) or ()).strip(),
     }
+
+
+def _health(health: Json) -> str:
+    # A root application is Progressing for the milliseconds between a set's creation and its conditions, or between
+    # the mark of its deletion and its end, if it is looked at just then: it was in `charts-by-immutable-tag` and was
+    # not in `root-new-set-refresh`.
+    if health.get("status") == "Progressing" and "ApplicationSet:" in health.get("message", ""):
+        return ""
+    return str(health.get("status", ""))
 
 
 def _operation(value: Json) -> tuple[str, str] | None:
@@ -158,6 +170,7 @@ def _application_set(value: Json) -> Json:
     conditions = status.get("conditions") or ()
     return {
         **_identity(value),
+        "refresh": _REFRESH_SET in (value["metadata"].get("annotations") or {}),
         "health": [health.get("status", ""), meaning(health.get("message", ""))],
         "conditions": sorted([c["type"], c["status"], c["reason"], meaning(c["message"])] for c in conditions),
         "resources": sorted(one["name"] for one in status.get("resources") or ()),
@@ -170,7 +183,9 @@ def _identity(value: Json) -> Json:
     owners = metadata.get("ownerReferences") or ()
     return {
         "labels": metadata.get("labels") or {},
-        "annotations": {key: text for key, text in annotations.items() if key.startswith(_OURS)},
+        "annotations": {
+            key: text for key, text in annotations.items() if key.startswith(_OURS) and not key.endswith("refresh")
+        },
         "finalizers": metadata.get("finalizers") or [],
         "owners": [[one["kind"], one["name"]] for one in owners],
         "spec": value["spec"],
@@ -181,8 +196,3 @@ def _resource(one: Json) -> list[str]:
     pruning = "prune" if one.get("requiresPruning") else ""
     health = (one.get("health") or {}).get("status", "")
     return [one["kind"], one.get("namespace", ""), one["name"], one["status"], health, pruning]
-
-
-def _tells(story: Story, before: Json | None) -> bool:
-    """Tell whether anything that is compared changed at all."""
-    return bool(story.appears or story.path) or before is None or story.end != facts(before)

@@ -14,17 +14,17 @@ import pytest
 from tests.sandbox.timeline.cases import CHAINS, DIFFERENT, MOST_DIFFERENT, Case, Chain
 from tests.sandbox.timeline.forge import Server
 from tests.sandbox.timeline.recording import Change, recorded
-from tests.sandbox.timeline.stories import Name, Story, tell
+from tests.sandbox.timeline.stories import Outcome, Story, facts, tell
 from tests.sandbox.timeline.world import Loop, World, world
 
 Json = dict[str, Any]
-Played = Mapping[str, Future[list[dict[Name, Story] | Exception]]]
+Played = Mapping[str, Future[list[Outcome | Exception]]]
 _SIDE_BY_SIDE = 12
 _PLACES = {case.name: (chain, number) for chain in CHAINS for number, case in enumerate(chain.cases)}
 
 
-def expected(chain: Chain) -> list[dict[Name, Story]]:
-    """The recorded stories of a chain's cases."""
+def expected(chain: Chain) -> list[Outcome]:
+    """What was recorded of a chain's cases."""
     rows: list[list[Change]] = [[] for _ in chain.cases]
     for number, case in enumerate(chain.cases):
         for change in recorded()[case.name]:
@@ -35,17 +35,15 @@ def expected(chain: Chain) -> list[dict[Name, Story]]:
                 rows[number].append(change)
             elif number:
                 rows[number - 1].append(change)
-    before: dict[Name, Json] = {}
-    stories = []
+    outcomes: list[Outcome] = []
     for changes in rows:
-        stories.append(tell(changes, before))
-        before |= {(change.kind, change.name): change.object for change in changes}
-    return stories
+        outcomes.append(tell(changes, outcomes[-1].objects if outcomes else {}))
+    return outcomes
 
 
-def play(chain: Chain, made: World) -> list[dict[Name, Story] | Exception]:
-    """Do what was done, and return the stories of the cases; one that fails ends the chain."""
-    stories: list[dict[Name, Story] | Exception] = []
+def play(chain: Chain, made: World) -> list[Outcome | Exception]:
+    """Do what was done, and return what came of the cases; one that fails ends the chain."""
+    outcomes: list[Outcome | Exception] = []
     try:
         made.case = chain.name
         for action in chain.before:
@@ -57,10 +55,10 @@ def play(chain: Chain, made: World) -> list[dict[Name, Story] | Exception]:
             for action in case.actions:
                 action(made)
                 made.rest()
-            stories.append(tell(list(made.seen), before))
+            outcomes.append(tell(list(made.seen), before))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again by the tests that it concerns
-        stories += [error] * (len(chain.cases) - len(stories))
-    return stories
+        outcomes += [error] * (len(chain.cases) - len(outcomes))
+    return outcomes
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +67,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     folder = tmp_path_factory.mktemp("timeline")
     loop = Loop()
 
-    def run(number: int, chain: Chain) -> list[dict[Name, Story] | Exception]:
+    def run(number: int, chain: Chain) -> list[Outcome | Exception]:
         with world(loop, folder / f"world-{number}", server.forge(f"forge-{number}")) as made:
             return play(chain, made)
 
@@ -78,19 +76,18 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     loop.close()
 
 
-def differences(case: Case, recorded_: Mapping[Name, Story], seen: Mapping[Name, Story]) -> list[str]:
+def differences(case: Case, recorded_: Outcome, seen: Outcome) -> Iterator[str]:
     """What differs between two runs of a case, one line each."""
-    lines = []
-    for name in sorted(recorded_.keys() | seen.keys()):
-        one, other = (_facts(stories.get(name), race=name[1] in case.races) for stories in (recorded_, seen))
-        lines += [f"{'/'.join(name)} {line}" for line in _compare(one, other)]
-    return lines
-
-
-def _facts(story: Story | None, *, race: bool) -> Json:
-    if story is None:
-        return {"appears": [], "path": {}, "end": "as before"}
-    return story.facts() | ({"path": "a race"} if race else {})
+    for name in sorted(recorded_.stories.keys() | seen.stories.keys()):
+        one, other = (outcome.stories.get(name, Story()) for outcome in (recorded_, seen))
+        mine, theirs = ({"appears": story.appears, "path": story.path} for story in (one, other))
+        if name[1] in case.races:
+            mine["path"] = theirs["path"] = {}
+        # Of an object that the recording never showed, only what happened to it is compared.
+        if name in recorded_.objects or name in recorded_.stories:
+            for document, outcome in ((mine, recorded_), (theirs, seen)):
+                document["end"] = facts(outcome.objects[name]) if name in outcome.objects else {}
+        yield from (f"{'/'.join(name)} {line}" for line in _compare(mine, theirs))
 
 
 def _compare(one: Json, other: Json, where: str = "") -> Iterator[str]:
@@ -106,10 +103,10 @@ def _compare(one: Json, other: Json, where: str = "") -> Iterator[str]:
 def test_case(name: str, played: Played) -> None:
     """Which objects appear and go, the states they pass, and what they are in the end."""
     chain, number = _PLACES[name]
-    stories = played[chain.name].result()[number]
-    if isinstance(stories, Exception):
-        raise stories
-    found = differences(chain.cases[number], expected(chain)[number], stories)
+    outcome = played[chain.name].result()[number]
+    if isinstance(outcome, Exception):
+        raise outcome
+    found = list(differences(chain.cases[number], expected(chain)[number], outcome))
     if name in DIFFERENT:
         assert found, f"no longer different ({DIFFERENT[name]}): take it off the list"
     else:

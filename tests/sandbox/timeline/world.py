@@ -15,6 +15,7 @@ import uvicorn
 from sandbox.apiserver.app import create_app
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.storage import Event, Storage
+from sandbox.argocd.api import APPLICATION, APPLICATION_SET
 from sandbox.argocd.controller import ArgoCD, Settings
 from sandbox.argocd.repositories import Addresses
 from sandbox.source import kubeconfig
@@ -133,13 +134,22 @@ class World:
                 raise AssertionError(f"{self.case}: no rest after {_LIMIT:.0f} s: {self.objects()}")
             time.sleep(_PAUSE)  # the stand-in offers nothing to wait on, being an ArgoCD: this polls a condition
             now = self._loop.call(lambda: self._cluster.storage.revision)
-            still = now == revision and self.argocd.idle and not self._hastened()
+            still = now == revision and self.argocd.idle and self._heard_of_all() and not self._hastened()
             calm, revision = (calm + 1 if still else 0), now
 
+    def _heard_of_all(self) -> bool:
+        """Whether ArgoCD's own copies of its objects are up to date."""
+        copies = {
+            (kind.kind, value["metadata"]["name"]): value["metadata"]["resourceVersion"]
+            for kind in (APPLICATION, APPLICATION_SET)
+            for value in self.argocd.store.objects(kind)
+        }
+        return copies == {name: value["metadata"]["resourceVersion"] for name, value in self.objects().items()}
+
     def _hastened(self) -> bool:
-        """Whether a refresh that was asked for is still to come."""
+        """Whether a refresh that was asked for is still to come; a set that fails keeps its mark for good."""
         return any(
-            name in (value["metadata"].get("annotations") or {})
+            name in (value["metadata"].get("annotations") or {}) and not _fails(value)
             for value in self.objects().values()
             for name in REFRESHES
         )
@@ -147,6 +157,11 @@ class World:
     def _heard(self, kind: str, event: Event) -> None:
         value = {"kind": kind, **event.entry.object}
         self.seen.append(Change(self.case, 0.0, event.type, value))
+
+
+def _fails(value: Json) -> bool:
+    conditions = (value.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "ErrorOccurred" and one["status"] == "True" for one in conditions)
 
 
 def until(condition: Callable[[], bool]) -> None:
