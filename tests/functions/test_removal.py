@@ -216,6 +216,17 @@ def test_what_is_held(
     assert there.changes().keys() - {SET} == {f"{APPS}/{name}/values.yaml" for name in gone}
 
 
+def test_what_was_never_written_is_nothing_that_would_be_left(there: Platform, apps: dict[str, Any]) -> None:
+    """The only application makes room for one that is held back: without both nothing would run."""
+    (row,) = many(1)
+    there.apply(apps, applications=[row])
+    new = row | {"name": "new", "values": {"password": "hunter2-of-the-canary"}}
+    live = there.apply(apps, applications=[new])
+    assert {row["name"]: row["state"] for row in live["status"]["applications"]} == {"new": "Held", "a0": "Held"}
+    assert live["status"]["confirmation"].startswith("remove-1-")
+    assert f"{APPS}/a0/values.yaml" in there.tree()
+
+
 def test_what_keeps_data_is_held_with_its_volumes(there: Platform, services: dict[str, Any]) -> None:
     """One service of two is not many; but its data would be gone."""
     for name, release in (("data-b", "dev-platform-rabbitmq"), ("data-a", "dev-platform-rabbitmq"), ("x", "other")):

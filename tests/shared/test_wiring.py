@@ -13,6 +13,7 @@ from functions.bootstrap.settings import BootstrapSettings
 from functions.platform import main as platform
 from functions.platform.settings import PlatformSettings
 from shared.errors import PermanentError
+from shared.removal import Limits
 from shared.settings import Settings
 from shared.wiring import Wiring
 from tests.shared.kube.server import kubeconfig
@@ -45,6 +46,13 @@ def test_what_git_holds_names_no_endpoint(tmp_path: Path) -> None:
     layout = Wiring(Settings(**given(tmp_path, argocd_namespace="gitops"))).layout()
     assert layout.repository("o", "r") == "http://gitea-http.gitea.svc:3000/o/r.git"
     assert layout.argocd_namespace == "gitops"
+
+
+def test_the_settings_are_its_bounds(tmp_path: Path) -> None:
+    wiring = Wiring(Settings(**given(tmp_path, max_waiting=3, body_limit=4096, removal_limit=2, removal_share=0.25)))
+    endpoint = wiring.endpoint()
+    assert (endpoint.max_waiting, endpoint.body_limit) == (3, 4096)
+    assert wiring.limits() == Limits(2, 0.25)
 
 
 def test_each_function_is_built_without_a_request(tmp_path: Path) -> None:
