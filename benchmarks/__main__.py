@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks import burst, claim_to_commit, cold, nothing_to_do, render, start_up
+from benchmarks import burst, claim_to_commit, cold, deployed, nothing_to_do, render, start_up
 from benchmarks.burst import Burst
 from benchmarks.measure import Row, table
 from benchmarks.sandbox import sandbox
@@ -41,9 +41,10 @@ class Size:
     rate_seconds: float = 1.5
     starts: int = 9
     renders: int = 9
+    tags: int = 20
 
 
-QUICK: Final = Size(edits=8, delayed_edits=3, cold=4, rates=3, rate_seconds=0.7, starts=3, renders=3)
+QUICK: Final = Size(edits=8, delayed_edits=3, cold=4, rates=3, rate_seconds=0.7, starts=3, renders=3, tags=5)
 
 
 def _claim_to_commit(size: Size, directory: Path) -> list[Row]:
@@ -72,6 +73,12 @@ def _delayed(size: Size, directory: Path) -> list[Row]:
         return found + start_up.measure(there, size.starts, directory)
 
 
+def _deployed(size: Size, directory: Path) -> list[Row]:
+    with sandbox(directory / "sandbox", argocd="sandbox") as there:
+        there.bootstrap(directory)
+        return deployed.measure(there, size.tags, directory)
+
+
 def _render(size: Size, directory: Path) -> list[Row]:
     return render.measure(size.renders, directory)
 
@@ -80,6 +87,7 @@ PARTS: Final[dict[str, Callable[[Size, Path], list[Row]]]] = {
     "claim-to-commit": _claim_to_commit,
     "cold": _cold,
     "delayed": _delayed,
+    "deployed": _deployed,
     "render": _render,
 }
 

@@ -102,7 +102,7 @@ def test_what_is_not_well_says_so_in_argocds_words(box: Box) -> None:
     wait_deployed(box, "appclaim/qa-apps", "qa")
     application = "application/qa-shop"
     broken = '[{"op": "replace", "path": "/spec/sources/0/path", "value": "nonesuch"}]'
-    box.kubectl("scale", "deployment/qa-jobs", "-n", "qa", "--replicas=7")
+    box.kubectl("patch", "deployment/qa-jobs", "-n", "qa", "--type=merge", '-p={"spec": {"replicas": 7}}')
     until(
         lambda: '"replicas": 7' not in box.kubectl("get", "deployment/qa-jobs", "-n", "qa", "-o", "json"), "self-heal"
     )
