@@ -53,3 +53,8 @@ def print_json_line(document: Any) -> None:
 def complain(message: str) -> None:
     """An error message, as it is (nothing in it is taken for markup)."""
     stderr().print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """`text` as a terminal may have it: lines stay, and what would move the cursor or turn the text round does not."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)

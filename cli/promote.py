@@ -24,6 +24,7 @@ from cli.parameters import (
 from cli.promotion import Image, Move, moves, promoted
 from cli.replacement import Replacement
 from sandbox.supervisor.eventing import API_VERSION
+from shared.wording import counted
 
 KIND: Final = "ApplicationClaim"
 CONFLICT: Final = "EnvironmentConflict"
@@ -88,7 +89,7 @@ def promote(
         if output is Output.JSON and not yes:
             print_json(_document(reference, found, applied=False))
             raise Failure("nothing was changed: add --yes", USAGE)
-        consent(f"Give {target} {len(wanted)} of {source}'s images?", yes=yes)
+        consent(f"Give {target} {counted(len(wanted), 'image')} of {source}?", yes=yes)
         replacement.carry_out(there)
     _conclude(reference, found, output, applied=is_applied, target=target)
 

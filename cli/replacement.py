@@ -10,7 +10,7 @@ from cli.cluster import Changed, Cluster, Reference
 from cli.exits import Failure
 from cli.history.spec_changes import Change, between
 from cli.manifests import Manifest
-from cli.output import stdout
+from cli.output import printable, stdout
 from sandbox.supervisor.eventing import API_VERSION
 
 
@@ -40,7 +40,7 @@ class Replacement:
     def show(self) -> None:
         """What it would change, line by line."""
         for change in self.changes:
-            stdout().print(Text(f"  {change.line}"), soft_wrap=True)
+            stdout().print(Text(f"  {printable(change.line)}"), soft_wrap=True)
 
     def carry_out(self, cluster: Cluster) -> dict[str, Any]:
         """The claim as it is then; `Failure` when it is no longer the one that was shown."""

@@ -13,7 +13,7 @@ from cli.cluster import Cluster, Reference, Refused
 from cli.exits import FAILED, USAGE, Failure
 from cli.history.source import opened
 from cli.manifests import Manifest
-from cli.output import Output, complain, print_json, stdout
+from cli.output import Output, complain, print_json, printable, stdout
 from cli.parameters import (
     ContextOption,
     DataDirOption,
@@ -26,6 +26,7 @@ from cli.parameters import (
     consent,
 )
 from cli.replacement import Replacement
+from shared.wording import counted
 
 if TYPE_CHECKING:
     from cli.history.standing import Standing
@@ -55,7 +56,7 @@ class Item:
         if self.problem:
             return f"{said}: {self.problem}"
         if self.action in ("leave", "overwrite") and self.replacement:
-            said += f" (it differs in {len(self.replacement.changes)} places)"
+            said += f" (it differs in {counted(len(self.replacement.changes), 'place')})"
         return f"{said}  {self.commit[:_SHORT]}, generation {self.generation}"
 
     def document(self) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def restore(
         if output is Output.JSON and not yes:
             print_json(_document(items, missing, revision))
             raise Failure("nothing was changed: add --yes", USAGE)
-        consent(f"Write {wanted} claims?", yes=yes)
+        consent(f"Write {counted(wanted, 'claim')}?", yes=yes)
         items = list(_carried_out(cluster, items, missing))
     _conclude(items, missing, revision, output)
 
@@ -222,14 +223,14 @@ def _carried_out(cluster: Cluster, items: Sequence[Item], missing: Sequence[str]
 
 
 def _show(items: Sequence[Item], missing: Sequence[str], source: str) -> None:
-    stdout().print(Text(f"{len(items)} claims stand in {source}:", style="bold"), soft_wrap=True)
+    stdout().print(Text(f"{counted(len(items), 'claim')} in {source}:", style="bold"), soft_wrap=True)
     for name in missing:
         stdout().print(Text(f"  {'create':<10} Namespace/{name}"), soft_wrap=True)
     for one in items:
-        stdout().print(Text(f"  {one.line}"), soft_wrap=True)
+        stdout().print(Text(f"  {printable(one.line)}"), soft_wrap=True)
         if one.action == "overwrite" and one.replacement:
             for change in one.replacement.changes:
-                stdout().print(Text(f"    {change.line}", style="dim"), soft_wrap=True)
+                stdout().print(Text(f"    {printable(change.line)}", style="dim"), soft_wrap=True)
 
 
 def _conclude(items: Sequence[Item], missing: Sequence[str], revision: str, output: Output) -> None:
@@ -239,7 +240,7 @@ def _conclude(items: Sequence[Item], missing: Sequence[str], revision: str, outp
     else:
         done = sum(one.done for one in items)
         if done:
-            stdout().print(f"{done} claims written: InfraForge takes over what is in Git.")
+            stdout().print(f"{counted(done, 'claim')} written: InfraForge takes over what is in Git.")
         elif not any(one.action in _CHANGES for one in items):
             stdout().print("There is nothing to write.")
     for one in failed:

@@ -11,7 +11,7 @@ from cli import naming
 from cli.cluster import Reference
 from cli.exits import USAGE, Failure
 from cli.history.source import GiteaTokenFileOption, GiteaUrlOption, Source, VoltranOption, organization_of
-from cli.output import Output, print_json, stdout
+from cli.output import Output, print_json, printable, stdout
 from cli.parameters import (
     ContextOption,
     DataDirOption,
@@ -20,6 +20,7 @@ from cli.parameters import (
     OutputOption,
     cluster_of,
 )
+from shared.wording import counted
 
 SHORT: Final = 8
 
@@ -88,7 +89,9 @@ def history(
         )
         return
     left = f", the newest {limit}" if len(chapters) > limit else ", the newest first"
-    stdout().print(Text(f"{subject.name}: {_counted(len(chapters))} in voltran{left}", style="bold"), soft_wrap=True)
+    stdout().print(
+        Text(f"{subject.name}: {counted(len(chapters), 'commit')} in voltran{left}", style="bold"), soft_wrap=True
+    )
     for one in shown:
         _print(one)
 
@@ -121,16 +124,12 @@ def _print(chapter: Any) -> None:
     head = Text.assemble((entry.sha[:SHORT], "yellow"), f"  {_when(entry.when)}")
     if record is not None:
         head.append(f"  generation {record.generation}")
-        head.append(f"  {chapter.manager}" if chapter.manager else "", style="cyan")
-        head.append(f"  {record.subject}", style="dim")
+        head.append(f"  {printable(chapter.manager)}" if chapter.manager else "", style="cyan")
+        head.append(f"  {printable(record.subject)}", style="dim")
     stdout().print()
     stdout().print(head, soft_wrap=True)
     for line in chapter.lines:
-        stdout().print(Text(f"  {line}"), soft_wrap=True)
-
-
-def _counted(number: int) -> str:
-    return "1 commit" if number == 1 else f"{number} commits"
+        stdout().print(Text(f"  {printable(line)}"), soft_wrap=True)
 
 
 def _when(text: str) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli import naming
 from cli.exits import Failure
-from cli.output import Output, print_json, stdout
+from cli.output import Output, print_json, printable, stdout
 from cli.parameters import (
     ContextOption,
     DataDirOption,
@@ -152,9 +152,9 @@ def _show(found: Chain, flags: dict[str, list[str]]) -> None:
         return
     said = "Not well" if first.state == "wrong" else "On its way"
     stdout().print(Text(f"{said}: {first.subject}", style="bold"), soft_wrap=True)
-    stdout().print(Text(textwrap.indent(first.message.rstrip(), "  ")), soft_wrap=True)
+    stdout().print(Text(textwrap.indent(printable(first.message.rstrip()), "  ")), soft_wrap=True)
     for detail in first.details:
-        stdout().print(Text(f"  {detail}", style="dim"), soft_wrap=True)
+        stdout().print(Text(f"  {printable(detail)}", style="dim"), soft_wrap=True)
     if first.look:
         stdout().print(Text(f"  look closer: {_command(first.look, flags)}", style="cyan"), soft_wrap=True)
     others = [one.row for one in found.branches if one.first not in (None, first)]
@@ -171,7 +171,7 @@ def _print(link: Link) -> None:
 
 def _brief(message: str) -> str:
     """On one line; of a long message its beginning and, more telling, its end."""
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()))
     return line if len(line) <= _HEAD + _TAIL else f"{line[:_HEAD]} … {line[-_TAIL:]}"
 
 

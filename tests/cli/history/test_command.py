@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from cli import exits
+from shared.git.message import compose
 from tests.cli.api import Api
 from tests.cli.conftest import Infraforge
 from tests.cli.history.repository import CLAIM, Clone, record, shop, spec
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     served = Api.start(tmp_path_factory.mktemp("apiserver"))
     yield served
@@ -57,7 +58,9 @@ def test_another_clusters_claim_of_that_name_is_another(clone: Clone, api: Api, 
     where = ("history", "appclaim/dev/apps", "--voltran", str(clone.folder))
     assert len(api.json(infraforge, *where)["commits"]) == 2, "of a claim that is gone nobody can say"
     api.create("ApplicationClaim", "dev", "apps", spec(shop()))
-    assert [one["commit"] for one in api.json(infraforge, *where)["commits"]] == [own]
+    found = api.json(infraforge, *where)["commits"]
+    api.delete("ApplicationClaim", "dev", "apps")
+    assert [one["commit"] for one in found] == [own]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +85,35 @@ def test_a_folder_that_is_no_clone(tmp_path_factory: pytest.TempPathFactory, inf
     folder = tmp_path_factory.mktemp("empty")
     done = infraforge("history", "appclaim/dev/apps", "--voltran", str(folder))
     assert (done.returncode, "is no Git repository" in done.stderr) == (exits.FAILED, True), done.stderr
+
+
+def test_what_a_stranger_wrote_moves_no_cursor(clone: Clone, infraforge: Infraforge) -> None:
+    """Anybody who may push can write a commit with our trailers."""
+    clone.commit(record(spec(shop("v1"))))
+    message = compose(record(spec(shop("v2\x9b2J", values={"a\u202e": 1})), 2))
+    clone.commit(message.replace("dev: write shop", "dev: \x1b[2Jwrite"))
+    done = infraforge("history", "appclaim/dev/apps", "--voltran", str(clone.folder))
+    assert done.returncode == exits.OK, done.stderr
+    assert "applications[shop].image.tag: v1 → " in done.stdout
+    assert all(character.isprintable() or character == "\n" for character in done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--gitea-url", "http://127.0.0.1:9"], exits.USAGE, "--gitea-url needs a token that may read voltran"),
+        (["--gitea-url", "http://me:pw@host", "--gitea-token-file", __file__], exits.USAGE, "without credentials"),
+        (["--gitea-url", "http://127.0.0.1:9", "--gitea-token-file", __file__], exits.FAILED, "cannot be cloned"),
+        (["--gitea-token-file", __file__], exits.USAGE, "--gitea-token-file goes with --gitea-url"),
+        (["--gitea-url", "http://127.0.0.1:9", "--voltran", "."], exits.USAGE, "leave one of them out"),
+    ],
+    ids=str,
+)
+def test_where_voltran_is_has_to_be_known(
+    api: Api, infraforge: Infraforge, arguments: list[str], code: int, message: str
+) -> None:
+    done = api.run(infraforge, "history", "appclaim/dev/apps", *arguments)
+    assert (done.returncode, message in " ".join(done.stderr.replace("│", "").split())) == (code, True), done.stderr
 
 
 def test_a_cluster_alone_does_not_say_where_voltran_is(api: Api, infraforge: Infraforge) -> None:
