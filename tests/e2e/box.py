@@ -30,6 +30,8 @@ UPDATE = "dev.knative.apiserver.resource.update"
 PATIENCE = 60.0
 SELDOM = ("--resync-interval", "3600")
 """So that nothing is repaired by a ping that the test did not send."""
+GIT_ALONE = (*SELDOM, "--argocd", "off")
+"""And nothing is deployed, for tests that are about what gets into Git."""
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Box:
     """
 
     command: Infraforge
-    options: tuple[str, ...] = SELDOM
+    options: tuple[str, ...] = GIT_ALONE
     host: "Box | None" = None
     described: Any = field(default=None, repr=False)
     _children: list["subprocess.Popen[bytes]"] = field(default_factory=list, repr=False)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import claims
-from tests.e2e.box import Box
+from tests.e2e.box import SELDOM, Box
 from tests.e2e.command import DEPLOYMENTS, Infraforge
 
 
@@ -35,7 +35,16 @@ def platform(infraforge: Infraforge, sandbox: Any) -> Any:
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A sandbox of the module's own with the example platform, all of it in Git."""
-    made = Box(Infraforge(tmp_path_factory.mktemp("box")))
+    yield from _with_examples(Box(Infraforge(tmp_path_factory.mktemp("box"))))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """The same, with an ArgoCD that deploys what is in Git."""
+    yield from _with_examples(Box(Infraforge(tmp_path_factory.mktemp("running")), options=SELDOM))
+
+
+def _with_examples(made: Box) -> Iterator[Box]:
     try:
         made.up()
         made.apply(*claims.examples())

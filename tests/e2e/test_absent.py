@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import claims
-from tests.e2e.box import SELDOM, Box
+from tests.e2e.box import GIT_ALONE, Box
 from tests.e2e.command import Infraforge
 
 PLATFORM, SYSTEM = "bootstrapclaim/platform-bootstrap", "platform-system"
@@ -76,7 +76,7 @@ def test_a_wrong_kubeconfig_makes_no_commit(box: Box, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text(box.described["gitea"]["token"])
     where = ("--gitea-url", box.described["gitea"]["url"], "--gitea-token-file", str(token))
-    other = Box(Infraforge(tmp_path / "other"), options=(*SELDOM, *where), host=box)
+    other = Box(Infraforge(tmp_path / "other"), options=(*GIT_ALONE, *where), host=box)
     try:
         other.up()
         other.ping()

@@ -46,13 +46,13 @@ def row(box: Box, name: str = "shop") -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def bound(box: Box) -> Box:
+def bound(running: Box) -> Box:
     """A sandbox in which an application was bound to a service before there was a PlatformClaim."""
-    box.apply(namespace("qa"), namespace("platform-services"), applications("postgres"))
-    box.wait_reason(CLAIM, "qa", "BindingUnknown")
-    box.apply(services(*SERVICES))
-    box.wait_reason(CLAIM, "qa", "Committed")  # nothing pings here: the platform function's reply has woken it
-    return box
+    running.apply(namespace("qa"), namespace("platform-services"), applications("postgres"))
+    running.wait_reason(CLAIM, "qa", "BindingUnknown")
+    running.apply(services(*SERVICES))
+    running.wait_reason(CLAIM, "qa", "Committed")  # nothing pings here: the platform function's reply has woken it
+    return running
 
 
 def test_its_values_say_where_the_service_is(bound: Box) -> None:

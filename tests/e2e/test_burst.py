@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.e2e import claims
-from tests.e2e.box import SELDOM, Box, condition
+from tests.e2e.box import GIT_ALONE, Box, condition
 from tests.e2e.command import BIN, Infraforge
 
 CLAIMS, APPLICATIONS = 200, 5
@@ -25,7 +25,7 @@ NAMES = [f"burst-{number:03}" for number in range(CLAIMS)]
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """A platform with an environment for each claim."""
-    made = Box(Infraforge(tmp_path_factory.mktemp("burst")), options=(*SELDOM, "--gitea-push-delay", "500ms"))
+    made = Box(Infraforge(tmp_path_factory.mktemp("burst")), options=(*GIT_ALONE, "--gitea-push-delay", "500ms"))
     try:
         made.up()
         made.apply(claims.bootstrap(nonprod=NAMES))

@@ -45,7 +45,7 @@ def row(box: Box, claim: str, namespace: str, name: str) -> Any:
     return next(one for one in rows if one["name"] == name)
 
 
-def test_the_example_platform_runs(box: Box) -> None:
+def test_the_example_platform_runs(running: Box) -> None:
     for claim, namespace in (
         ("appclaim/dev-apps", "dev"),
         ("appclaim/prod-apps", "prod"),
@@ -53,23 +53,23 @@ def test_the_example_platform_runs(box: Box) -> None:
         ("platformclaim/prod-platform", "platform-services"),
         ("bootstrapclaim/platform-bootstrap", "platform-system"),
     ):
-        wait_deployed(box, claim, namespace)
-    assert images(box, "dev")["dev-user-service"].startswith("ghcr.io/infraforge/user-service")
-    assert "dev-platform-postgres" in names(box, "statefulsets", "platform-services")
+        wait_deployed(running, claim, namespace)
+    assert images(running, "dev")["dev-user-service"].startswith("ghcr.io/infraforge/user-service")
+    assert "dev-platform-postgres" in names(running, "statefulsets", "platform-services")
 
 
-def test_an_edited_tag_runs(box: Box) -> None:
+def test_an_edited_tag_runs(running: Box) -> None:
     """And its neighbours stay deployed at the revision that they were deployed at."""
     claim = next(one for one in claims.examples() if one["metadata"]["name"] == "dev-apps")
     edited = next(one for one in claim["spec"]["applications"] if one["name"] == "ecommerce-platform")
     edited["image"]["tag"] = "v1.2.2"
-    before = row(box, "appclaim/dev-apps", "dev", "user-service")["deployed"]
-    box.apply(claim)
-    until(lambda: images(box, "dev")["dev-ecommerce-platform"].endswith(":v1.2.2"), "the new image")
-    wait_deployed(box, "appclaim/dev-apps", "dev")
-    assert row(box, "appclaim/dev-apps", "dev", "user-service")["deployed"] == before
-    mine = row(box, "appclaim/dev-apps", "dev", "ecommerce-platform")
-    assert mine["deployed"]["commit"] == mine["commit"] == box.voltran.head()
+    before = row(running, "appclaim/dev-apps", "dev", "user-service")["deployed"]
+    running.apply(claim)
+    until(lambda: images(running, "dev")["dev-ecommerce-platform"].endswith(":v1.2.2"), "the new image")
+    wait_deployed(running, "appclaim/dev-apps", "dev")
+    assert row(running, "appclaim/dev-apps", "dev", "user-service")["deployed"] == before
+    mine = row(running, "appclaim/dev-apps", "dev", "ecommerce-platform")
+    assert mine["deployed"]["commit"] == mine["commit"] == running.voltran.head()
 
 
 def qa(*rows: dict[str, Any]) -> dict[str, Any]:
@@ -80,73 +80,78 @@ def web(name: str, chart: str = "web-service", **values: Any) -> dict[str, Any]:
     return claims.application(name, **(values or WEB)) | {"chart": {"name": chart}}
 
 
-def test_charts_are_mapped(box: Box) -> None:
+def test_charts_are_mapped(running: Box) -> None:
     """A chart that is called otherwise, two applications of one chart, and one of another."""
-    box.apply(qa(web("shop"), web("blog"), web("jobs", "worker")))
-    wait_deployed(box, "appclaim/qa-apps", "qa")
-    assert {"qa-shop", "qa-blog", "qa-jobs"} <= names(box, "deployments", "qa")
-    assert {"qa-shop", "qa-blog"} <= names(box, "services", "qa")
+    running.apply(qa(web("shop"), web("blog"), web("jobs", "worker")))
+    wait_deployed(running, "appclaim/qa-apps", "qa")
+    assert {"qa-shop", "qa-blog", "qa-jobs"} <= names(running, "deployments", "qa")
+    assert {"qa-shop", "qa-blog"} <= names(running, "services", "qa")
 
 
-def test_an_application_that_is_dropped_is_gone_with_its_workload(box: Box) -> None:
-    box.apply(qa(web("shop"), web("jobs", "worker")))
-    until(lambda: "qa-blog" not in names(box, "applications", "argocd"), "the Application is gone")
-    until(lambda: "qa-blog" not in names(box, "deployments", "qa"), "its Deployment is gone")
-    wait_deployed(box, "appclaim/qa-apps", "qa")
-    assert "qa-shop" in names(box, "deployments", "qa")
+def test_an_application_that_is_dropped_is_gone_with_its_workload(running: Box) -> None:
+    running.apply(qa(web("shop"), web("jobs", "worker")))
+    until(lambda: "qa-blog" not in names(running, "applications", "argocd"), "the Application is gone")
+    until(lambda: "qa-blog" not in names(running, "deployments", "qa"), "its Deployment is gone")
+    wait_deployed(running, "appclaim/qa-apps", "qa")
+    assert "qa-shop" in names(running, "deployments", "qa")
 
 
-def test_what_is_not_well_says_so_in_argocds_words(box: Box) -> None:
+def test_what_is_not_well_says_so_in_argocds_words(running: Box) -> None:
     """An Application that a person breaks, and then repairs."""
-    box.apply(qa(web("shop"), web("jobs", "worker")))
-    wait_deployed(box, "appclaim/qa-apps", "qa")
+    running.apply(qa(web("shop"), web("jobs", "worker")))
+    wait_deployed(running, "appclaim/qa-apps", "qa")
     application = "application/qa-shop"
     broken = '[{"op": "replace", "path": "/spec/sources/0/path", "value": "nonesuch"}]'
-    box.kubectl("patch", "deployment/qa-jobs", "-n", "qa", "--type=merge", '-p={"spec": {"replicas": 7}}')
+    running.kubectl("patch", "deployment/qa-jobs", "-n", "qa", "--type=merge", '-p={"spec": {"replicas": 7}}')
     until(
-        lambda: '"replicas": 7' not in box.kubectl("get", "deployment/qa-jobs", "-n", "qa", "-o", "json"), "self-heal"
+        lambda: '"replicas": 7' not in running.kubectl("get", "deployment/qa-jobs", "-n", "qa", "-o", "json"),
+        "self-heal",
     )
-    box.kubectl("patch", application, "-n", "argocd", "--type=json", f"-p={broken}")
+    running.kubectl("patch", application, "-n", "argocd", "--type=json", f"-p={broken}")
     until(
-        lambda: "nonesuch" not in box.kubectl("get", application, "-n", "argocd", "-o", "json"), "the set puts it back"
+        lambda: "nonesuch" not in running.kubectl("get", application, "-n", "argocd", "-o", "json"),
+        "the set puts it back",
     )
-    wait_deployed(box, "appclaim/qa-apps", "qa")
+    wait_deployed(running, "appclaim/qa-apps", "qa")
 
 
-def test_values_that_break_a_chart_hold_their_application(box: Box) -> None:
+def test_values_that_break_a_chart_hold_their_application(running: Box) -> None:
     """Its neighbour goes on; what runs stays as it is."""
-    before = images(box, "qa")["qa-shop"]
+    before = images(running, "qa")["qa-shop"]
     bad = web("shop", replicas=5000)
     bad["image"]["tag"] = "v9.9.9"
     good = web("jobs", "worker", replicas=2)
-    box.apply(qa(bad, good))
-    message = box.wait_reason("appclaim/qa-apps", "qa", "RenderFailed")
+    running.apply(qa(bad, good))
+    message = running.wait_reason("appclaim/qa-apps", "qa", "RenderFailed")
     assert "applications[0].values.replicas: 5000 is above" in message
-    until(lambda: '"replicas": 2' in box.kubectl("get", "deployment/qa-jobs", "-n", "qa", "-o", "json"), "two replicas")
-    assert images(box, "qa")["qa-shop"] == before
-    assert row(box, "appclaim/qa-apps", "qa", "shop")["state"] == "Held"
+    until(
+        lambda: '"replicas": 2' in running.kubectl("get", "deployment/qa-jobs", "-n", "qa", "-o", "json"),
+        "two replicas",
+    )
+    assert images(running, "qa")["qa-shop"] == before
+    assert row(running, "appclaim/qa-apps", "qa", "shop")["state"] == "Held"
 
 
-def test_a_deleted_claim_takes_its_workloads_along(box: Box) -> None:
-    box.apply(qa(web("shop"), web("jobs", "worker")))
-    wait_deployed(box, "appclaim/qa-apps", "qa")
-    box.kubectl("delete", "appclaim/qa-apps", "-n", "qa", "--wait=false")
-    box.wait_reason("appclaim/qa-apps", "qa", "ConfirmationRequired")
-    assert "qa-shop" in names(box, "deployments", "qa"), "nothing goes unasked"
-    box.command.run("confirm", "ApplicationClaim/qa/qa-apps", "--yes")
-    until(lambda: box.get("appclaim/qa-apps", "qa") is None, "the claim is gone")
-    assert names(box, "deployments", "qa") == set()
-    assert not {one for one in names(box, "applications", "argocd") if one.startswith("qa-")}
-    assert "qa-apps" not in names(box, "applicationsets", "argocd")
-    assert "dev-user-service" in names(box, "deployments", "dev")
+def test_a_deleted_claim_takes_its_workloads_along(running: Box) -> None:
+    running.apply(qa(web("shop"), web("jobs", "worker")))
+    wait_deployed(running, "appclaim/qa-apps", "qa")
+    running.kubectl("delete", "appclaim/qa-apps", "-n", "qa", "--wait=false")
+    running.wait_reason("appclaim/qa-apps", "qa", "ConfirmationRequired")
+    assert "qa-shop" in names(running, "deployments", "qa"), "nothing goes unasked"
+    running.command.run("confirm", "ApplicationClaim/qa/qa-apps", "--yes")
+    until(lambda: running.get("appclaim/qa-apps", "qa") is None, "the claim is gone")
+    assert names(running, "deployments", "qa") == set()
+    assert not {one for one in names(running, "applications", "argocd") if one.startswith("qa-")}
+    assert "qa-apps" not in names(running, "applicationsets", "argocd")
+    assert "dev-user-service" in names(running, "deployments", "dev")
 
 
-def test_a_thousand_events_that_change_nothing(box: Box) -> None:
+def test_a_thousand_events_that_change_nothing(running: Box) -> None:
     """ArgoCD writes its objects all the time: that costs no status, no Git and no annotation."""
     application = "application/dev-user-service"
-    before = box.versions(), box.voltran.requests()
-    told = yaml.safe_load(box.kubectl("get", application, "-n", "argocd", "-o", "json"))
-    box.tell(told, times=1000)
-    assert (box.versions(), box.voltran.requests()) == before
-    now = yaml.safe_load(box.kubectl("get", application, "-n", "argocd", "-o", "json"))
+    before = running.versions(), running.voltran.requests()
+    told = yaml.safe_load(running.kubectl("get", application, "-n", "argocd", "-o", "json"))
+    running.tell(told, times=1000)
+    assert (running.versions(), running.voltran.requests()) == before
+    now = yaml.safe_load(running.kubectl("get", application, "-n", "argocd", "-o", "json"))
     assert now["metadata"]["resourceVersion"] == told["metadata"]["resourceVersion"]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.e2e import claims
-from tests.e2e.box import FUNCTIONS, PATIENCE, SELDOM, Box
+from tests.e2e.box import FUNCTIONS, GIT_ALONE, PATIENCE, Box
 from tests.e2e.command import Infraforge
 from tests.e2e.repository import Commit
 from tests.e2e.waiting import PAUSE, until
@@ -27,13 +27,13 @@ ENVIRONMENTS = {type_: [f"{type_[0]}{number}" for number in range(NUMBER)] for t
 @pytest.fixture(scope="module")
 def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Box]]:
     """By the cluster type that each serves. Pushes take long enough to be in each other's way."""
-    first = Box(Infraforge(tmp_path_factory.mktemp("first")), options=(*SELDOM, "--gitea-push-delay", "100ms"))
+    first = Box(Infraforge(tmp_path_factory.mktemp("first")), options=(*GIT_ALONE, "--gitea-push-delay", "100ms"))
     second = Box(Infraforge(tmp_path_factory.mktemp("second")), host=first)
     try:
         gitea = first.up().described["gitea"]
         token = second.command.data_dir.parent / "token-of-the-first"
         token.write_text(gitea["token"])
-        second.options = (*SELDOM, "--gitea-url", gitea["url"], "--gitea-token-file", str(token))
+        second.options = (*GIT_ALONE, "--gitea-url", gitea["url"], "--gitea-token-file", str(token))
         second.up()
         found = dict(zip(TYPES, (first, second), strict=True))
         with ThreadPoolExecutor(len(TYPES) * len(FUNCTIONS)) as pool:

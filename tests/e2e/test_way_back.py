@@ -10,7 +10,7 @@ import pytest
 from cli import exits
 from cli.why.command import NOT_WELL
 from tests.e2e import claims
-from tests.e2e.box import Box
+from tests.e2e.box import SELDOM, Box
 from tests.e2e.command import Infraforge
 from tests.e2e.waiting import until
 
@@ -21,7 +21,7 @@ CLAIM = "appclaim/dev/dev-apps"
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """The example platform, all of it in Git."""
-    made = Box(Infraforge(tmp_path_factory.mktemp("way-back")))
+    made = Box(Infraforge(tmp_path_factory.mktemp("way-back")), options=SELDOM)
     try:
         made.up()
         made.apply(*claims.examples())
