@@ -210,7 +210,7 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(function=functions, slot=slots)
     def news(self, function: str, slot: int) -> None:
-        """The bootstrap function's reply gets to another function."""
+        """The bootstrap or the platform function's reply gets to another function."""
         if self.world.told:
             self.world.send(function, slot, self.world.told[-1])
 

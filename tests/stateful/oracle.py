@@ -10,6 +10,7 @@ from functions.application import desired as application_desired
 from functions.bootstrap import desired as bootstrap_desired
 from functions.platform import desired as platform_desired
 from shared import platform_set
+from shared.bindings import CONFLICT, UNKNOWN, Bound, bind, offered
 from shared.claims import ApplicationClaim, BootstrapClaim, ClusterSpec, PlatformClaim
 from shared.claims.names import RESERVED_SERVICE
 from shared.environments import Environment, locate, seniority
@@ -163,8 +164,10 @@ class Oracle:
         yield from self._orphans(document)
         for row in document["status"]["repositories"]:
             bare = self.world.server.repositories[row["name"]]
-            named, there = row.get("commit"), {one.sha for one in bare.history()}
-            if named not in (there or {None}) and not bare.is_rewritten:  # an empty repository has none to name
+            named, commits = row.get("commit"), {one.sha for one in bare.history()}
+            if (
+                named not in commits if commits else named is not None
+            ) and not bare.is_rewritten:  # an empty repository has none to name
                 yield f"names commit {named} of {row['name']}, which is not in main"
         yield from self._named((document["status"].get("commit") or {}).get("sha"), list(structure))
 
@@ -268,7 +271,9 @@ class Oracle:
         if isinstance(claim, ApplicationClaim):
             rows, wanted = claim.status.applications, claim.spec.applications
             pinned = {row.name: row.digest for row in rows if row.digest} if claim.spec.imagePolicy == "Digest" else {}
-            content = application_desired.applications(wanted, pinned, {})
+            bound = self._bound(claim)
+            content = application_desired.applications(wanted, pinned, bound.values)
+            yield from self._bindings(rows, bound)
             files = application_desired.deployment(claim, environment, self.world.layout)
         else:
             assert isinstance(claim, PlatformClaim)
@@ -289,6 +294,31 @@ class Oracle:
         ready = _condition(document, "Ready")
         if (ready["status"] == "True") != (not held):
             yield f"is {ready['status']}/{ready['reason']} with {held} held: {ready['message'][:200]}"
+
+    def _bound(self, claim: ApplicationClaim) -> Bound:
+        """The claim's bindings, by the PlatformClaim that owns the environment."""
+        kind, spec = KINDS["PlatformClaim"], claim.spec
+        where = (spec.clusterType, spec.environment)
+        rivals = [kind.parse(one) for one in self.documents if one["kind"] == kind.name and place(one) == where]
+        services = offered(min(rivals, key=seniority)) if rivals else None
+        return bind(spec.applications, services, namespace=claim.metadata.namespace, place=where)
+
+    def _bindings(self, rows: Sequence[Any], bound: Bound) -> Iterator[str]:
+        """Who is bound to what is not there is held for it; who is not has the passwords that there are."""
+        secrets = self.world.cluster.objects
+        for row in rows:
+            if row.state == "Committed" and row.name in bound.held:
+                yield f"{row.name} is Committed, and bound to what is not there"
+            if row.state == "Held" and row.reason in {UNKNOWN, CONFLICT} and row.name not in bound.held:
+                yield f"{row.name} is held for a binding that it has"
+            for grant in bound.grants.get(row.name, ()):
+                source = secrets.get(("secrets", grant.source_namespace, grant.source))
+                copied = secrets.get(("secrets", grant.namespace, grant.name))
+                if source and (copied is None or copied["data"] != source["data"]):
+                    yield f"{row.name} has not the password of {grant.source}"
+                waits = "wait for a password" in (row.message or "")
+                if row.state == "Committed" and (source is None) != waits:
+                    yield f"{row.name} is {row.reason}, and {grant.source} is {'there' if source else 'not there'}"
 
     def _row(self, row: Any, folder: str, content: Mapping[str, bytes] | None, spec: Any) -> Iterator[str]:
         last = self.bare.last_change(folder)

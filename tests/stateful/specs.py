@@ -31,26 +31,38 @@ _values: SearchStrategy[dict[str, Any]] = st.sampled_from(
 )
 _applications = st.lists(
     st.builds(
-        lambda name, tag, values, chart: {
-            "name": name,
-            "chart": {"name": chart},
-            "image": {"repository": f"ghcr.io/acme/{name}", "tag": tag},
-            "values": values,
-        },
+        lambda name, tag, values, chart, bindings: (
+            {
+                "name": name,
+                "chart": {"name": chart},
+                "image": {"repository": f"ghcr.io/acme/{name}", "tag": tag},
+                "values": values,
+            }
+            | ({"bindings": bindings} if bindings else {})
+        ),
         st.sampled_from(_ROWS),
         st.sampled_from(("v1", *TAGS)),
         _values,
         st.sampled_from(("user-service", "order-service")),
+        st.sampled_from([[], [], [], ["a"], ["b"], ["a", "b"]]),
     ),
     max_size=4,
     unique_by=lambda one: one["name"],
 )
+_service_values: SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        *({"auth": {"username": name}} for name in ("one", "two")),
+        {"auth": {"existingSecret": "own"}},
+        {"host": "db.example", "port": 5432},
+    ]
+)
 _services = st.lists(
     st.builds(
-        lambda name, kind, values: {"name": name, "type": kind, "values": values},
+        lambda name, kind, chart, values: {"name": name, "type": kind, "chart": {"name": chart}, "values": values},
         st.sampled_from(_ROWS[:3]),
         st.sampled_from(("internal", "internal", "internal", "external")),
-        _values,
+        st.sampled_from(("postgres", "postgres", "redis", "unheard-of")),
+        _values | _service_values,
     ),
     max_size=3,
     unique_by=lambda one: one["name"],

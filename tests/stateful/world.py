@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from functions.platform.handler import PlatformHandler
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.errors import InfraForgeError
-from shared.events import BOOTSTRAPPED, PING, ClaimRef, Delivery, Event
+from shared.events import PING, ClaimRef, Delivery, Event, parse
 from shared.git import Author, Repository, Transaction
 from shared.git.objects import Stored
 from shared.memory import Memory
@@ -139,7 +139,7 @@ class World:
         else:
             process.last = None
             if reply is not None:
-                self.told.append(Event(self.next_id(), BOOTSTRAPPED))
+                self.told.append(replace(parse(*reply), id=self.next_id()))
         finally:
             self.running.remove(process)
 
