@@ -20,7 +20,7 @@ import yaml
 from shared.argocd import Chart
 from shared.drafts import Draft, Hold
 from shared.helm import ENGINE
-from shared.rendering.explanation import explain, fault
+from shared.rendering.explanation import SCHEMA, explain, fault
 from shared.rendering.places import Values
 from shared.rendering.process import Process
 from shared.rendering.sources import MANIFEST, Files, Found, Missing, Sources
@@ -98,6 +98,9 @@ class Gate:
             return Hold(CHART_MISSING, f"{claim_path}.chart: {found.message}".removeprefix("."))
         if not isinstance(found, Files) or verdict.outcome not in {"refused", "invalid"}:
             return None
+        if not verdict.message.startswith(SCHEMA) and _asks_the_cluster(found.content):
+            log.warning("%s may render in its cluster, and does not here: %s", wanted.release, verdict.message[:500])
+            return None
         values = Values(claim_path, _map(wanted.values), _defaults(found.content))
         if verdict.outcome == "refused":
             name = _map(found.content[MANIFEST]).get("name")
@@ -147,6 +150,11 @@ class Gate:
     def _is_broken(self) -> bool:
         broken = self._broken
         return broken is not None and broken[1] > self._clock()
+
+
+def _asks_the_cluster(chart: Mapping[str, bytes]) -> bool:
+    """Whether a template looks at the versions of the cluster, which ArgoCD knows and nobody here does."""
+    return any(b".Capabilities" in data for path, data in chart.items() if "templates/" in path)
 
 
 def _key(chart: Files, wanted: Wanted) -> bytes:

@@ -66,6 +66,8 @@ def run(engine: Renders, trial: Trial) -> Verdict:
         return Verdict("unknown", _bounded(error))
     except RenderFailed as error:
         return Verdict("refused", _bounded(error))
+    except OSError as error:  # no room for a chart that has to be a folder
+        return Verdict("unknown", _bounded(error))
     if len(stream) > MAX_OUTPUT:
         return Verdict("unknown", f"it renders more than {MAX_OUTPUT >> 20} MiB")
     for text in documents(stream):

@@ -118,6 +118,18 @@ def test_a_chart_whose_output_is_no_kubernetes_object(build: Callable[..., Gate]
     assert held == Hold(RENDER_FAILED, f"services[1].chart: what it renders is no Kubernetes object {helm}")
 
 
+def test_a_chart_that_asks_the_cluster_is_held_by_its_schema_alone(
+    build: Callable[..., Gate], publish: Publish
+) -> None:
+    """ArgoCD tells Helm what the cluster can; here nobody knows."""
+    asks = b'{{ if not (.Capabilities.APIVersions.Has "example.com/v1") }}{{ fail "no operator" }}{{ end }}'
+    publish({"small": CHART | {"templates/b.yaml": asks}}, TAG)
+    gate = build()
+
+    assert gate.judge(ORGANIZATION, wanted(), "applications[0]") is None
+    assert gate.judge(ORGANIZATION, wanted(values="replicas: 101\n"), "applications[0]") is not None
+
+
 def test_an_infrastructure_claims_values_are_its_spec(build: Callable[..., Gate], publish: Publish) -> None:
     publish({"small": CHART}, TAG)
 

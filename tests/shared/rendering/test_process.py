@@ -174,6 +174,10 @@ def test_an_engine_that_does_not_load_says_nothing_of_charts() -> None:
     assert run(Fake(error=EngineBroken("no library")), trial()) == Verdict("broken", "no library")
 
 
+def test_a_full_disk_says_nothing_of_charts() -> None:
+    assert run(Fake(error=OSError("no space left")), trial()) == Verdict("unknown", "no space left")
+
+
 def test_a_rendering_of_megabytes_is_not_read() -> None:
     assert run(Fake("a" * (MAX_OUTPUT + 1)), trial()).outcome == "unknown"
 
