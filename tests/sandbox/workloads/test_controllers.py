@@ -274,7 +274,10 @@ def test_what_is_being_deleted_is_left_alone(world: World) -> None:
         ("nginx:1.27", False, "an image like any other"),
         ("ghcr.io/x/web:missing", True, "the tag that is never there"),
         ("ghcr.io/x/web:missing-2", True, "and its like"),
+        ("ghcr.io/x/web:missing@sha256:0123", True, "whatever it was resolved to"),
         ("ghcr.io/missing/web:1", False, "the tag decides, not the name"),
+        ("ghcr.io/infraforge/ecommerce-platform:v1.3.0-rc.1", True, "the registry has it, and it never starts"),
+        ("ghcr.io/infraforge/ecommerce-platform:v1.2.3", False, "as the one before it does"),
     ],
 )
 def test_missing_images(image: str, missing: bool, why: str) -> None:
