@@ -139,6 +139,16 @@ class Cluster:
         document: dict[str, Any] = response.json()
         return document
 
+    def set_status(self, reference: Reference, status: Mapping[str, Any]) -> None:
+        """Merge `status` into the object's own."""
+        self._request(
+            "PATCH",
+            f"{reference.path}/status",
+            params={"fieldManager": PATCHER},
+            headers={"Content-Type": "application/merge-patch+json"},
+            json={"status": status},
+        )
+
     def replace(self, reference: Reference, document: Mapping[str, Any], *, rehearsal: bool = False) -> dict[str, Any]:
         """Put `document` in the object's place; `Changed` when it is no longer the one that `document` was read from.
 

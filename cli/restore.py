@@ -11,6 +11,7 @@ from rich.text import Text
 from cli import naming
 from cli.cluster import Cluster, Reference, Refused
 from cli.exits import FAILED, USAGE, Failure
+from cli.history import digests
 from cli.history.source import opened
 from cli.manifests import Manifest
 from cli.output import Output, complain, print_json, printable, stdout
@@ -29,6 +30,7 @@ from cli.replacement import Replacement
 from shared.wording import counted
 
 if TYPE_CHECKING:
+    from cli.clone import Clone
     from cli.history.standing import Standing
 
 Action = Literal["create", "overwrite", "leave", "same", "refuse"]
@@ -39,13 +41,17 @@ _SHORT: Final = 8
 
 @dataclass(frozen=True)
 class Item:
-    """A claim of Git's and what is to become of it; `problem` says why it is refused, or what went wrong."""
+    """A claim of Git's and what is to become of it; `problem` says why it is refused, or what went wrong.
+
+    `digests` are the rows of its status that remember what its images were resolved to.
+    """
 
     reference: Reference
     commit: str
     generation: int
     action: Action
     replacement: Replacement | None = None
+    digests: tuple[Mapping[str, str], ...] = ()
     problem: str | None = None
     done: bool = False
 
@@ -132,7 +138,7 @@ def restore(
     cluster = cluster_of(kubeconfig, data_dir, context)
     naming.kinds(cluster)
     found = _chosen(cluster, standing(clone, revision, cluster_type or ()), claims or (), namespace)
-    items = [_item(cluster, one, overwrite=overwrite) for one in found]
+    items = [_with_digests(clone, revision, _item(cluster, one, overwrite=overwrite)) for one in found]
     missing = _missing_namespaces(cluster, items)
     if output is Output.TEXT:
         _show(items, missing, f"{from_} at {revision[:_SHORT]}")
@@ -189,6 +195,15 @@ def _item(cluster: Cluster, one: "Standing", *, overwrite: bool) -> Item:
     return Item(reference, one.entry.sha, generation, action, shown)
 
 
+def _with_digests(clone: "Clone", revision: str, item: Item) -> Item:
+    """What is created knows the digests that Git holds, so that no tag that has moved on changes what runs."""
+    spec = item.replacement.spec if item.replacement else {}
+    place = digests.folder(spec)
+    if item.action != "create" or place is None:
+        return item
+    return replace(item, digests=tuple(digests.remembered(spec, clone.files(revision, [place]))))
+
+
 def _missing_namespaces(cluster: Cluster, items: Sequence[Item]) -> list[str]:
     names = dict.fromkeys(one.reference.namespace or "" for one in items if one.action == "create")
     return [name for name in names if name and cluster.get(cluster.reference(_namespace(name))) is None]
@@ -214,6 +229,8 @@ def _carried_out(cluster: Cluster, items: Sequence[Item], missing: Sequence[str]
             if one.reference.namespace in failed:
                 raise Refused(failed[one.reference.namespace])
             one.replacement.carry_out(cluster)
+            if one.digests:  # at once: its function waits for the platform, or has to resolve the images first
+                cluster.set_status(one.reference, {"applications": list(one.digests)})
         except Failure as error:
             if not isinstance(error, Refused) and one.action == "create":
                 raise  # nobody answers any more

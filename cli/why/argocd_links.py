@@ -25,7 +25,7 @@ def root_link(facts: Facts, name: str) -> Link:
     document = facts.roots.get(name)
     look = _describe(facts, "applications", name)
     if document is None:
-        said = "there is no such root Application: the BootstrapClaim makes it"
+        said = f"namespace {facts.argocd} has no such Application: the BootstrapClaim makes it (--argocd-namespace)"
         return Link("root", name, "wrong", said, "kubectl get bootstrapclaims -A")
     entry = _entry_of(document, facts.set_name)
     trouble = _trouble(document)

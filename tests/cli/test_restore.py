@@ -78,6 +78,18 @@ def test_a_lost_cluster_is_written_again(place: Place) -> None:
     assert {line.split()[0] for line in again.stdout.splitlines()[1:-1]} == {"same"}
 
 
+def test_digests_that_git_holds_are_remembered(place: Place) -> None:
+    """So that a tag that has moved on since changes nothing that runs."""
+    digest = "sha256:" + "ab" * 32
+    values = f"image:\n  repository: ghcr.io/infraforge/shop\n  tag: v2\n  digest: {digest}\n"
+    folder = "environments/nonprod/dev/applications"
+    pinned = spec(shop("v2")) | {"imagePolicy": "Digest"}
+    place.clone.commit(record(pinned, 6), {f"{folder}/shop/values.yaml": values})
+    assert place.restore("--yes").returncode == exits.OK
+    status = place.api.get("ApplicationClaim", "dev", "apps")["status"]
+    assert status == {"applications": [{"name": "shop", "image": "ghcr.io/infraforge/shop:v2", "digest": digest}]}
+
+
 def test_claims_that_are_there_are_left_unless_asked_for(place: Place) -> None:
     place.api.create("ApplicationClaim", "dev", "apps", spec(shop("v9")))
     found = place.json("--yes")["claims"]
