@@ -14,6 +14,8 @@ MANIFEST: Final = "Chart.yaml"
 VENDORED: Final = "charts"
 LOCAL: Final = "file://"
 DIGITS: Final = 12
+PREFIX: Final = "embedded-"
+"""Of the tags that name embedded charts."""
 
 Chart = Mapping[str, bytes]
 Charts = Mapping[str, Chart]
@@ -61,7 +63,7 @@ def self_contained(folder: Path) -> Chart:
 def revision(charts: Charts) -> str:
     """The immutable tag of a set of charts, made from their content and from nothing else."""
     files = {f"{chart}/{path}": data for chart, folder in charts.items() for path, data in folder.items()}
-    return f"embedded-{checksum(files)[:DIGITS]}"
+    return f"{PREFIX}{checksum(files)[:DIGITS]}"
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from shared.git import Author, Remote, Repository
 from shared.helm import Engine
 from tests import tools
-from tests.functions.conftest import NOW, Platform
+from tests.functions.conftest import NOW, Platform, ready
 
 OWN = {
     "checkout/Chart.yaml": b"apiVersion: v2\nname: checkout\nversion: 1.0.0\n",
@@ -79,3 +79,55 @@ def test_a_teams_own_chart_is_never_touched(platform: Platform, tmp_path: Path) 
     platform.react(platform.live(claim))
     assert platform.head("charts") != head
     assert {path: platform.file(path, "charts").encode() for path in OWN} == OWN
+
+
+def test_a_teams_chart_by_the_name_of_a_new_embedded_one_stays_theirs(platform: Platform, tmp_path: Path) -> None:
+    """The tag, which embedded charts are deployed from, holds ours; `main` holds theirs, at every later upgrade too."""
+    claim = platform.bootstrap()
+    theirs = {"web/Chart.yaml": b"apiVersion: v2\nname: web\nversion: 7.0.0\n", "web/templates/a/b.yaml": b"a: 1\n"}
+    push(platform, theirs)
+    for version in ("0.1.0", "0.2.0"):
+        newer = tmp_path / version
+        (newer / "web").mkdir(parents=True)
+        (newer / "web" / "Chart.yaml").write_text(f"apiVersion: v2\nname: web\nversion: {version}\n")
+        platform.settings["charts_dir"] = newer
+        platform.react(platform.live(claim))
+        revision = platform.live(claim)["status"]["charts"]["revision"]
+        assert version in platform.git("show", f"{revision}:web/Chart.yaml", repository="charts")
+        assert {path: platform.file(path, "charts").encode() for path in theirs} == theirs
+        assert "web/templates/a/b.yaml" not in platform.tree("charts", revision), "ours is nothing but ours"
+    assert ready(platform.live(claim))[0] == "True"
+
+
+def test_an_embedded_chart_that_nobody_edited_is_brought_up_to_date(platform: Platform, tmp_path: Path) -> None:
+    """On `main` too, where people read it: an older version that was published is nobody's own."""
+    newer = tmp_path / "newer"
+    for version in ("0.1.0", "0.2.0"):
+        (newer / "web").mkdir(parents=True, exist_ok=True)
+        (newer / "web" / "Chart.yaml").write_text(f"apiVersion: v2\nname: web\nversion: {version}\n")
+        platform.settings["charts_dir"] = newer
+        platform.bootstrap()
+        assert version in platform.file("web/Chart.yaml", "charts")
+
+
+def test_a_teams_chart_that_cannot_be_kept_is_not_overwritten(platform: Platform, tmp_path: Path) -> None:
+    """Links are not what this writes; so it stops, and names the folder."""
+    claim = platform.bootstrap()
+    url = f"{platform.server.endpoint}/{platform.organization}/charts.git"
+    token = platform.server.token.get_secret_value()
+    folder = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", url.replace("://", f"://x:{token}@"), str(folder)], check=True)
+    (folder / "web").mkdir()
+    (folder / "web" / "Chart.yaml").symlink_to("../user-service/Chart.yaml")
+    identity = ("-c", "user.name=Eve", "-c", "user.email=eve@example.com")
+    for command in (("add", "web"), (*identity, "commit", "-q", "-m", "Linked"), ("push", "-q")):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    head = platform.head("charts")
+    newer = tmp_path / "newer" / "web"
+    newer.mkdir(parents=True)
+    (newer / "Chart.yaml").write_text("apiVersion: v2\nname: web\nversion: 0.1.0\n")
+    platform.settings["charts_dir"] = newer.parent
+    platform.react(platform.live(claim))
+    assert ready(platform.live(claim))[1] == "ChartNameTaken"
+    assert ready(platform.live(claim))[2].endswith("to be kept beside them: rename web")
+    assert platform.head("charts") == head
