@@ -47,7 +47,13 @@ class ClaimView:
             ),
             commit.get("sha"),
             commit.get("url"),
-            tuple(status.get("applications") or status.get("services") or status.get("repositories") or ()),
+            tuple(
+                status.get("applications")
+                or status.get("services")
+                or status.get("namespaces")
+                or status.get("repositories")
+                or ()
+            ),
         )
 
     def condition(self, type_: str) -> Condition | None:

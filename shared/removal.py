@@ -33,13 +33,14 @@ class Removal:
     """What a change of one claim would remove, and what would be left.
 
     `stateful` are those of `names` that keep data, with the volume claims found for each, and `residents` those that
-    claims live in, with those claims.
+    claims live in, with those claims. `loss` is what becomes of the data.
     """
 
     names: Sequence[str]
     left: int
     stateful: Mapping[str, Sequence[str]] = field(default_factory=dict)
     residents: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    loss: str = "what keeps data would go"
 
     def confirmation(self, uid: str) -> str:
         """The text that confirms exactly this removal, of the claim with this UID."""
@@ -52,7 +53,7 @@ class Removal:
         if not count:
             return None
         if self.stateful:
-            return "what keeps data would go"
+            return self.loss
         if not self.left:
             return "nothing would be left of the environment"
         if count > limits.number:

@@ -44,6 +44,7 @@ class InfrastructureHandler(EnvironmentHandler[InfrastructureClaim, Infrastructu
     rows = "namespaces"
     row_model = NamespaceRow
     role = "platform"
+    loss = "what is in a namespace would be nobody's: it stays, with its volumes, until a person deletes the namespace"
 
     def __init__(
         self,

@@ -64,7 +64,7 @@ class ArgoCD:
         engine = Engine.load()
         if engine is None:
             raise EngineMissing("Helm's engine is not installed: pip install helm-python-sdk")
-        self._settings = settings
+        self.settings = settings
         self._sets_due: Agenda[Key] = Agenda()
         self._applications_due: Agenda[Key] = Agenda()
         self._failures: dict[tuple[str, Key], int] = {}
@@ -87,7 +87,7 @@ class ArgoCD:
 
     def start(self) -> None:
         """Watch and work; returns when the first lists are here."""
-        self._settings.folder.mkdir(parents=True, exist_ok=True)
+        self.settings.folder.mkdir(parents=True, exist_ok=True)
         manifests = Manifests(self._repositories, self._registry, self._engine, version=self.api.version())
         recorder = Recorder(self.api, "argocd-application-controller")
         writer = Writer(self.api, self.store)
@@ -98,7 +98,7 @@ class ArgoCD:
             operations=Operations(self.api, self.store, manifests, Syncer(self.api, self.store), recorder, writer),
             recorder=recorder,
             writer=writer,
-            poll=self._settings.poll,
+            poll=self.settings.poll,
             again=self._applications_due.add,
         )
         self._applications = applications
@@ -116,13 +116,12 @@ class ArgoCD:
 
     def stop(self) -> None:
         """End every thread and connection."""
-        self.store.stop()
         self._sets_due.close()
         self._applications_due.close()
         for thread in self._threads:
             thread.join(_JOIN)
+        self.store.stop()
         self.api.close()
-        self.store.join()
         self._repositories.close()
         self._registry.close()
 
@@ -137,7 +136,7 @@ class ArgoCD:
         return self._sets_due.idle and self._applications_due.idle
 
     def _follow(self) -> None:
-        namespace = self._settings.namespace
+        namespace = self.settings.namespace
         self.store.follow(PROJECT, namespace)
         self.store.follow(SECRET, namespace, labels=SECRET_TYPE)
         self._ensure_default_project(namespace)
@@ -192,7 +191,7 @@ class ArgoCD:
     def _wake_manager(self, changed: Json | None) -> None:
         """The Application that an object is tracked by compares itself anew."""
         name = tracking_of(changed).partition(":")[0] if changed else ""
-        if application := name and self.store.get(APPLICATION, self._settings.namespace, name):
+        if application := name and self.store.get(APPLICATION, self.settings.namespace, name):
             self._want(application, Level.RECENT)
 
     def _want(self, application: Json, level: Level) -> None:
@@ -203,7 +202,7 @@ class ArgoCD:
 
     def _reconcile_set(self, sets: Sets, key: Key) -> None:
         if sets.reconcile(key):
-            self._sets_due.add(key, self._settings.poll)
+            self._sets_due.add(key, self.settings.poll)
 
     def _work(self, name: str, agenda: Agenda[Key], reconcile: Callable[[Key], None]) -> None:
         thread = threading.Thread(target=self._loop, args=(name, agenda, reconcile), name=name, daemon=True)

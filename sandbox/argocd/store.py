@@ -1,8 +1,10 @@
 """The cluster as it is known here: a list and a watch for each kind of interest, in a thread of its own."""
 
+import contextlib
 import json
 import logging
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -74,14 +76,12 @@ class Store:
             return [watch.path for watch in self._watches.values() if not watch.is_open]
 
     def stop(self) -> None:
-        """Tell every watch to end (they do when the API's connections are closed)."""
+        """End every watch, and wait until it has ended."""
         with self._lock:
-            for watch in self._watches.values():
-                watch.stopping.set()
-
-    def join(self) -> None:
-        """Wait until they have ended."""
-        for watch in list(self._watches.values()):
+            watches = list(self._watches.values())
+        for watch in watches:
+            watch.stop()
+        for watch in watches:
             watch.thread.join(_SYNC_LIMIT)
 
 
@@ -93,18 +93,27 @@ class Watch:
         self.path = path
         self.is_open = False
         self.synced = threading.Event()
-        self.stopping = threading.Event()
+        self._stopping = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"watch {kind.plural}", daemon=True)
         self._api = api
         self._query = {"labelSelector": labels} if labels else {}
         self._on_change = on_change
         self._objects: dict[Key, Json] = {}
+        self._line: socket.socket | None = None
         self._seen: dict[Key, Json] = {}  # as the watch told it, which what was written here may be ahead of
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Begin."""
         self.thread.start()
+
+    def stop(self) -> None:
+        """Tell it to end. What is being read is cut: closing a connection wakes nobody who waits for its next byte."""
+        self._stopping.set()
+        line = self._line
+        if line is not None:
+            with contextlib.suppress(OSError):  # the server was first
+                line.shutdown(socket.SHUT_RDWR)
 
     def get(self, key: Key) -> Json | None:
         """One object."""
@@ -125,19 +134,19 @@ class Watch:
 
     def _run(self) -> None:
         failures, told = 0, ""
-        while not self.stopping.is_set():
+        while not self._stopping.is_set():
             try:
                 self._follow(self._list())
                 failures, told = 0, ""
             except (httpx.HTTPError, ApiError, ValueError, LookupError, TypeError, RuntimeError) as error:
-                if self.stopping.is_set():
+                if self._stopping.is_set():
                     return
                 failures = 1 if self.is_open else failures + 1
                 if (problem := str(error) or type(error).__name__) != told:
                     log.warning("watch of %s: %s", self.path, problem)
                 told = problem
             self.is_open = False
-            self.stopping.wait(min(_FIRST_PAUSE * 2 ** max(failures - 1, 0), _LONGEST_PAUSE) if failures else 0)
+            self._stopping.wait(min(_FIRST_PAUSE * 2 ** max(failures - 1, 0), _LONGEST_PAUSE) if failures else 0)
 
     def _list(self) -> str:
         document = self._api.list(self.path, self._query)
@@ -154,7 +163,7 @@ class Watch:
         return str(document["metadata"]["resourceVersion"])
 
     def _follow(self, version: str) -> None:
-        while not self.stopping.is_set():
+        while not self._stopping.is_set():
             seconds = random.randint(300, 600)  # noqa: S311 - client-go's spread against a thundering herd
             query = {
                 "watch": "true",
@@ -165,6 +174,9 @@ class Watch:
             with self._api.stream(self.path, self._query | query) as response:
                 if not response.is_success:
                     raise ApiError(response.status_code, complaint(response.status_code, response.read()))
+                self._line = response.extensions["network_stream"].get_extra_info("socket")
+                if self._stopping.is_set():
+                    return
                 self.is_open = True
                 for event in _events(response):
                     version = self._take(event)

@@ -217,7 +217,8 @@ def test_a_namespace_taken_out_waits_for_a_person_who_hears_what_is_in_it(there:
     assert (status, reason) == ("False", "ConfirmationRequired")
     assert message.startswith(
         "removing dev (home of ApplicationClaim dev-apps; volume claims data-0) waits for a confirmation, "
-        "since what keeps data would go; to go on: kubectl annotate --overwrite infrastructureclaim/dev-infrastructure "
+        "since what is in a namespace would be nobody's: it stays, with its volumes, until a person deletes the "
+        "namespace; to go on: kubectl annotate --overwrite infrastructureclaim/dev-infrastructure "
         "-n platform-system platform.infraforge.io/confirm-removal=remove-1-"
     )
     assert rows(live) == {"shop": ("Committed", "Committed"), "dev": ("Held", "ConfirmationRequired")}

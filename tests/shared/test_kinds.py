@@ -8,13 +8,13 @@ import yaml
 
 from shared.attempt import Kind
 from shared.git import Writer
-from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
+from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.steps import HOLD, READ, RECORD, RELEASE, RESOLVE
 
 CRDS = Path(__file__).parents[2] / "knative" / "crds"
 
 
-@pytest.mark.parametrize("kind", [BOOTSTRAP, APPLICATION, PLATFORM], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [BOOTSTRAP, INFRASTRUCTURE, APPLICATION, PLATFORM], ids=lambda kind: kind.name)
 def test_a_kind_is_where_its_crd_says(kind: Kind[Any]) -> None:
     """Group, version and plural of the committed CRD; a status lists its conditions in the order of the way."""
     documents = [yaml.safe_load(file.read_text()) for file in CRDS.rglob("*.yaml")]
@@ -25,7 +25,7 @@ def test_a_kind_is_where_its_crd_says(kind: Kind[Any]) -> None:
     assert kind.conditions[-1] == "Deployed"
 
 
-@pytest.mark.parametrize("kind", [BOOTSTRAP, APPLICATION, PLATFORM], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [BOOTSTRAP, INFRASTRUCTURE, APPLICATION, PLATFORM], ids=lambda kind: kind.name)
 def test_the_order_that_makes_it_safe(kind: Kind[Any]) -> None:
     """The finalizer before the first commit and off last of all; the status when the commit is in Git."""
     work, removal, writer = kind.steps_of_work, kind.steps_of_removal, Writer.STEPS
