@@ -57,8 +57,8 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(called(), self._loop).result(_LIMIT)
 
     @contextlib.contextmanager
-    def serving(self, cluster: Cluster) -> Iterator[tuple[str, Callable[[], None]]]:
-        """Serve a cluster on a free port; the server's address, and what ends the open watches."""
+    def serving(self, cluster: Cluster) -> Iterator[str]:
+        """Serve a cluster on a free port; the server's address."""
         app = create_app(cluster, {_TOKEN: "kubernetes-admin"})
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on", access_log=False)
         server = uvicorn.Server(config)
@@ -66,9 +66,10 @@ class Loop:
         until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            yield f"http://127.0.0.1:{port}", lambda: self.call(app.state.close_watches)
+            yield f"http://127.0.0.1:{port}"
         finally:
             server.should_exit = True
+            self._loop.call_soon_threadsafe(app.state.close_watches)
             running.result(_LIMIT)
 
     def close(self) -> None:
@@ -188,7 +189,7 @@ def world(loop: Loop, folder: Path, forge: Forge) -> Iterator[World]:
 
     cluster = loop.call(build)
     forge.push("argo/charts", charts())
-    with loop.serving(cluster) as (address, close_watches):
+    with loop.serving(cluster) as address:
         target = kubeconfig.Cluster(address, _tls(), _TOKEN)
         settings = Settings(target, folder / "clones", Addresses(PUBLIC, forge.endpoint), poll=3600)
         with ArgoCD(settings) as argocd:
@@ -197,9 +198,6 @@ def world(loop: Loop, folder: Path, forge: Forge) -> Iterator[World]:
                 yield made
             finally:
                 made.client.close()
-                # A watch is read by a thread that only its other end can let go.
-                argocd.store.stop()
-                close_watches()
 
 
 def _tls() -> Any:
