@@ -78,6 +78,8 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     """Which half of the environment they are."""
     foreign: frozenset[str] = frozenset()
     """Names in the folder that are not the claim's to touch."""
+    loss: str = Removal.loss
+    """What becomes of data when a row that keeps some is removed."""
 
     def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits, last_mile: LastMile) -> None:
         self._admission = admission
@@ -331,7 +333,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     ) -> str | None:
         """What a person has to be asked before `names` go, and the status field that says how to answer."""
         metadata = attempt.claim.metadata
-        removal = Removal(names, left, self.stateful(attempt, environment, names), self.residents(names))
+        removal = Removal(names, left, self.stateful(attempt, environment, names), self.residents(names), self.loss)
         objection, confirmation = removal.objection(self._limits), removal.confirmation(metadata.uid)
         asked = objection is not None and not is_confirmed(metadata.annotations, confirmation)
         attempt.report.set(confirmation=confirmation if asked else None)
