@@ -1,94 +1,130 @@
-"""The charts that ArgoCD would render: from Gitea or a clone, and from this installation where they are the same."""
+"""The charts that ArgoCD would render, found as the render gate finds them, with clones in the place of Gitea."""
 
-import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from cli.clone import Clone
 from shared.argocd import Role
-from shared.charts import Charts as Embedded
-from shared.charts import read, revision
-from shared.errors import PermanentError
-from shared.wording import listed
+from shared.charts import Charts, read, revision
+from shared.errors import InfraForgeError, PermanentError
+from shared.git import Contents, Limits, Repository, Transaction
+from shared.rendering.sources import Puller, Sources
 
 CHARTS: Final[Mapping[Role, str]] = {"apps": "charts", "platform": "platform-charts"}
-MAX_NAMED: Final = 20
 _ROOT: Final = Path(__file__).resolve().parents[2]
-
-Chart = Mapping[str, bytes]
-
-
-class Missing(Exception):
-    """A chart cannot be had here; the message says why."""
+_FOLDERS: Final = {name: _ROOT / name for name in CHARTS.values()}
+_LINK: Final = "120000"
 
 
-class Absent(Missing):
-    """There is no such chart: ArgoCD will not find it either."""
+class Library:
+    """Charts by where they come from. `clone` gives a repository's clone, None where there is none to be had."""
 
+    def __init__(self, clone: Callable[[str, str], Clone | None], registries: Puller | None) -> None:
+        self.sources = Sources(
+            lambda organization, name: Cloned(name, lambda: clone(organization, name)),
+            registries or Unasked(),
+            embedded=_FOLDERS,
+        )
 
-@dataclass
-class Charts:
-    """Charts by repository, revision and name. `clone` gives a repository's clone, or None where there is none."""
-
-    clone: Callable[[str, str], Clone | None]
-    _loaded: dict[tuple[str, str, str, str], Chart] = field(default_factory=dict)
-
-    def get(self, organization: str, repository: str, revision: str, name: str) -> Chart:
-        """Path → content of a chart's folder at a revision; raises `Missing`."""
-        key = (organization, repository, revision, name)
-        if key not in self._loaded:
-            self._loaded[key] = self._read(*key)
-        return self._loaded[key]
-
-    @functools.cached_property
-    def revisions(self) -> Mapping[Role, str]:
-        """Those of the charts of this installation; empty texts where it has none."""
-        return {role: revision(charts) if charts else "" for role, charts in self.embedded.items()}
-
-    def is_embedded(self, repository: str, revision: str) -> bool:
-        """Whether it is this installation's own charts that a repository has at a revision."""
-        return any(known == repository and revision == self.revisions[role] for role, known in CHARTS.items())
-
-    def _read(self, organization: str, repository: str, revision: str, name: str) -> Chart:
-        if self.is_embedded(repository, revision):
-            embedded = next(self.embedded[role] for role, known in CHARTS.items() if known == repository)
-            if name not in embedded:
-                raise _absent(repository, revision, name, sorted(embedded))
-            return embedded[name]
-        clone = self.clone(organization, repository)
-        if clone is None:
-            raise Missing(f"there is no clone of {repository} to find chart {name} at {revision} in")
-        commit = _commit(clone, revision)
-        if commit is None:
-            raise Missing(f"{repository} has no revision {revision}")
-        inside = f"{name}/"
-        files = {path.removeprefix(inside): data for path, data in clone.files(commit, [name]).items()}
-        if "Chart.yaml" not in files:
-            names = (clone.run("ls-tree", "-d", "-z", "--name-only", commit) or b"").decode(errors="replace")
-            raise _absent(repository, revision, name, sorted(filter(None, names.split("\0"))))
-        return files
-
-    @functools.cached_property
-    def embedded(self) -> Mapping[Role, Embedded]:
+    @cached_property
+    def embedded(self) -> Mapping[Role, Charts]:
         """Those of this installation, whole; none where a command was installed without charts."""
-        found: dict[Role, Embedded] = {}
+        found: dict[Role, Charts] = {}
         for role, name in CHARTS.items():
             try:
-                found[role] = read(_ROOT / name)
+                found[role] = read(_FOLDERS[name])
             except PermanentError:
                 found[role] = {}
         return found
 
+    @cached_property
+    def revisions(self) -> Mapping[Role, str]:
+        """Theirs; empty texts where there are none."""
+        return {role: revision(charts) if charts else "" for role, charts in self.embedded.items()}
 
-def _absent(repository: str, revision: str, name: str, there: list[str]) -> Absent:
-    return Absent(f"{repository} has no chart {name} at {revision}; it has {listed(there, MAX_NAMED)}")
+
+class Unasked:
+    """Registries that nobody asks."""
+
+    def pull(self, registry: str, name: str, version: str) -> bytes:
+        """Nothing."""
+        raise InfraForgeError("without a cluster no registry is asked")
 
 
-def _commit(clone: Clone, revision: str) -> str | None:
-    for name in (f"refs/tags/{revision}", f"refs/heads/{revision}", f"refs/remotes/origin/{revision}"):
-        found = clone.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-        if found:
-            return found.decode().strip()
-    return None
+class Cloned(Repository):
+    """A repository with charts, as a clone has it; it answers what charts are looked for with."""
+
+    def __init__(self, name: str, clone: Callable[[], Clone | None]) -> None:
+        self._name = name
+        self._make = clone
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """The clone as it is; raises `InfraForgeError` when there is none."""
+        if self._clone is None:
+            raise InfraForgeError(f"there is no clone of {self._name} at hand")
+        yield cast("Transaction", self)  # which is asked for what is below, and for nothing else
+
+    @property
+    def head(self) -> str | None:
+        """The newest commit of `main`."""
+        return self._commit("refs/heads/main") or self._commit("refs/remotes/origin/main") or self._commit("HEAD")
+
+    def tags(self) -> dict[str, str]:
+        """Tag → commit."""
+        listed = self._run("for-each-ref", "--format=%(refname:strip=2) %(*objectname) %(objectname)", "refs/tags")
+        lines = (line.split(" ") for line in listed.decode(errors="replace").splitlines())
+        return {name: peeled or plain for name, peeled, plain in lines}
+
+    def names(self, folder: str = "", *, commit: str) -> tuple[str, ...]:
+        """The names at the top of a commit's tree."""
+        listed = self._run("ls-tree", "-z", "--name-only", commit, *([f"{folder}/"] if folder else []))
+        return tuple(filter(None, listed.decode(errors="replace").split("\0")))
+
+    def folders(self, commit: str, paths: Sequence[str], limits: Limits) -> dict[str, Contents]:
+        """Those of `paths` that are folders, with everything in them."""
+        found = {}
+        for path in paths:
+            listed = self._run("ls-tree", "-r", "-l", "-z", commit, "--", f"{path}/").decode(errors="replace")
+            entries = [_Entry.of(line) for line in listed.split("\0") if line]
+            if entries:
+                found[path] = self._contents(commit, path, entries, limits)
+        return found
+
+    def _contents(self, commit: str, path: str, entries: "Sequence[_Entry]", limits: Limits) -> Contents:
+        if len(entries) > limits.entries or sum(one.size for one in entries) > limits.size:
+            return Contents(excess=f"it is larger than {limits.size} bytes or has more than {limits.entries} files")
+        inside = f"{path}/"
+        others = tuple(one.path.removeprefix(inside) for one in entries if not one.is_file)
+        files = self._clone.files(commit, [inside]) if self._clone is not None and not others else {}
+        return Contents({name.removeprefix(inside): data for name, data in files.items()}, others)
+
+    @cached_property
+    def _clone(self) -> Clone | None:
+        return self._make()
+
+    def _run(self, *arguments: str) -> bytes:
+        return (self._clone.run(*arguments) if self._clone is not None else None) or b""
+
+    def _commit(self, name: str) -> str | None:
+        found = self._run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        return found.decode().strip() or None
+
+
+class _Entry:
+    """A line of `git ls-tree -l`: mode, type, hash, size, tab, path."""
+
+    def __init__(self, mode: str, kind: str, size: str, path: str) -> None:
+        self.path = path
+        self.size = int(size) if size.isdigit() else 0
+        self.is_file = kind == "blob" and mode != _LINK
+
+    @classmethod
+    def of(cls, line: str) -> "_Entry":
+        """The entry in a line."""
+        head, _, path = line.partition("\t")
+        mode, kind, _, size = head.split()
+        return cls(mode, kind, size, path)

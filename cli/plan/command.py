@@ -1,7 +1,8 @@
 """The command itself."""
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +22,7 @@ from cli.parameters import (
     running_sandbox,
     server_address,
 )
-from sandbox.supervisor.components import Blueprint
+from sandbox.supervisor.components import MIRRORED, Blueprint
 
 if TYPE_CHECKING:
     from cli.plan.report import Report
@@ -131,7 +132,7 @@ def plan(
     """
     # The handlers cost what other commands need not pay.
     from cli.plan.planning import plan as planned  # noqa: PLC0415
-    from cli.plan.surroundings import Folders  # noqa: PLC0415
+    from cli.plan.surroundings import Folders, Sites  # noqa: PLC0415
 
     if voltran is None and (charts or platform_charts):
         raise Failure("--charts and --platform-charts go with --voltran", USAGE)
@@ -139,7 +140,9 @@ def plan(
     cluster = None if is_offline else cluster_of(kubeconfig, data_dir, context)
 
     where = _Where(gitea_url, gitea_token_file, kubeconfig, context, data_dir)
-    report = planned(filename, cluster, where.gitea, Folders(voltran, charts, platform_charts), namespace)
+    logging.getLogger("shared").addHandler(logging.NullHandler())  # what the functions would log is in the report
+    sites = Sites(where.gitea, Folders(voltran, charts, platform_charts), where.mirrors)
+    report = planned(filename, cluster, sites, namespace)
     code = exit_code(report)
     _show(report, output, code, full=full)
     raise typer.Exit(code)
@@ -173,6 +176,12 @@ class _Where:
         if named is None:
             raise Failure("nothing says where Gitea is: name it with --gitea-url, or give a clone with --voltran")
         return Gitea(named, token or _needs_token())
+
+    @property
+    def mirrors(self) -> Mapping[str, str]:
+        """Where the sandbox has the registry of its example images and charts."""
+        blueprint = self._blueprint()
+        return {MIRRORED: blueprint.registry} if blueprint is not None else {}
 
     def _token(self) -> str:
         return (self.token_file.read_text(encoding="utf-8") if self.token_file else os.environ.get(TOKEN, "")).strip()

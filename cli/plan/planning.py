@@ -1,6 +1,6 @@
 """From files with claims to the whole plan."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 
 from cli.cluster import Cluster
@@ -10,7 +10,7 @@ from cli.plan.outcome import describe, platform_objects, render
 from cli.plan.rendering import Renderer
 from cli.plan.report import Against, ClaimPlan, Fault, Report
 from cli.plan.stage import nowhere
-from cli.plan.surroundings import Folders, Gitea, Surroundings
+from cli.plan.surroundings import Sites, Surroundings
 from cli.plan.wishes import Wish, wishes
 from shared.helm import Engine
 from shared.kinds import BOOTSTRAP
@@ -21,8 +21,7 @@ DEFAULT_NAMESPACE = "default"
 def plan(
     paths: Sequence[str],
     cluster: Cluster | None,
-    gitea: Callable[[str | None], Gitea],
-    folders: Folders,
+    sites: Sites,
     namespace: str | None,
 ) -> Report:
     """The plan of every claim in `paths`; raises `Failure` where nothing can be planned at all."""
@@ -33,10 +32,10 @@ def plan(
         if not report.errors:
             raise Failure("there is no claim to plan in it")
         return report
-    with Surroundings.of(cluster, gitea, folders, _planned_address(manifests)) as around:
+    with Surroundings.of(cluster, sites, _planned_address(manifests)) as around:
         found, faults, notes = wishes(manifests, cluster, around.standing, place)
         report.errors += faults
-        with closing(Renderer(around.charts, Engine.load())) as renderer:
+        with closing(Renderer(around.library, Engine.load())) as renderer:
             report.claims = [_claim(wish, number, around, renderer) for number, wish in enumerate(found)]
         host = str(cluster.http.base_url).rstrip("/") if cluster is not None else None
         report.against = Against(host, around.checkout.commit)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cli.plan.charts import Charts
+from cli.plan.charts import Library
 from cli.plan.stage import Stage
 from cli.plan.stand_ins import Edit, NoMile, Published, Settled, Shelf, unasked
 from functions.application.handler import ApplicationHandler
@@ -59,7 +59,7 @@ class Rehearsal:
     stage: Stage
     shelf: Shelf
     settings: Settings
-    charts: Charts
+    library: Library
 
     def play(self, kind: Kind[Any], document: Document) -> Played:
         """Converge the claim in `document`, which the stage holds from now on with the status that it comes to."""
@@ -131,8 +131,8 @@ class Rehearsal:
             repository=lambda *_: published,
             voltran=self.shelf,
             last_mile=NoMile(),
-            charts=self.charts.embedded["apps"],
-            platform_charts=self.charts.embedded["platform"],
+            charts=self.library.embedded["apps"],
+            platform_charts=self.library.embedded["platform"],
         )
 
     def _chart_registries(self) -> tuple[str, ...]:

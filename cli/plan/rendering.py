@@ -2,24 +2,22 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-import yaml
-
-from cli.helm_values import Unreadable as NoValues
-from cli.helm_values import read
-from cli.plan.charts import Absent, Chart, Charts, Missing
+from cli.plan.charts import Library
 from cli.plan.objects import Rendered, compare, objects
 from cli.plan.report import Fault, ObjectChange
 from cli.plan.tree import Tree
 from cli.plan.workloads import Unreadable, Workload, workloads
+from shared.argocd import Chart
 from shared.helm import Engine, RenderFailed
-from shared.rendering.explanation import explain
-from shared.rendering.package import Unfit, harmless
-from shared.rendering.places import Values
+from shared.rendering.gate import Gate
 from shared.rendering.process import Process
-from shared.rendering.trial import Trial
+from shared.rendering.sources import Files
+from shared.rendering.trial import Trial, Verdict, run
+from shared.rendering.wanted import Wanted
 
-NO_ENGINE = "Helm's engine is not installed (pip install helm-python-sdk), so manifests are not shown"
+NO_ENGINE: Final = "Helm's engine is not installed (pip install helm-python-sdk), so manifests are not shown"
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,43 @@ class Asked:
     held: frozenset[str] = frozenset()
 
 
+class NotShown(Exception):
+    """An Application's objects cannot be told; the message says why."""
+
+
+class Trials:
+    """Tries charts out: our own here, and strangers' where they can be stopped."""
+
+    def __init__(self, library: Library, engine: Engine) -> None:
+        self._library = library
+        self._engine = engine
+        self._process = Process()
+
+    def run(self, trial: Trial) -> Verdict:
+        """The verdict. Raises nothing."""
+        return run(self._engine, trial) if self.is_ours(trial.chart) else self._process.run(trial)
+
+    def is_ours(self, chart: Mapping[str, bytes]) -> bool:
+        """Whether a chart is one of this installation's."""
+        return any(chart == one for charts in self._library.embedded.values() for one in charts.values())
+
+    def close(self) -> None:
+        """End what was started."""
+        self._process.close()
+
+
 @dataclass
 class Renderer:
     """Renders sets, with the charts that they name. `notes` say what could not be rendered, and why."""
 
-    charts: Charts
+    library: Library
     engine: Engine | None
     notes: list[str] = field(default_factory=list)
-    _outcomes: dict[Workload, list[Rendered] | RenderFailed | Missing] = field(default_factory=dict)
-    _trials: Process = field(default_factory=Process)
+    _outcomes: dict[Workload, list[Rendered] | NotShown] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._trials = Trials(self.library, self.engine) if self.engine is not None else None
+        self.gate = Gate(self.library.sources, self._trials)
 
     def compare(self, before: Tree, after: Tree, asked: Asked) -> tuple[list[ObjectChange], list[Fault]]:
         """The objects that differ between two trees, and what does not render of the second."""
@@ -61,108 +87,78 @@ class Renderer:
         order = {row: number for number, row in enumerate(asked.places)}
         rows = {name: one.row for all_ in (old, new) for name, one in all_.items() if asked.owns(one.row)}
         for name in sorted(rows, key=lambda name: (order.get(rows[name], len(order)), name)):
-            found = self._application(name, old.get(name), new.get(name), asked.places, faults)
+            fault = self._fault(new[name], asked.places.get(rows[name], name)) if name in new else None
+            if fault is not None:
+                faults.append(fault)
+                continue
+            found = self._changes(name, old.get(name), new.get(name))
             changes += [replace(one, held=rows[name] in asked.held) for one in found]
         return changes, faults
 
     def close(self) -> None:
         """End what was started."""
-        self._trials.close()
+        if self._trials is not None:
+            self._trials.close()
 
-    def _application(
-        self,
-        name: str,
-        before: Workload | None,
-        after: Workload | None,
-        places: Mapping[str, str],
-        faults: list[Fault],
-    ) -> Iterator[ObjectChange]:
-        new = self._objects(after)
-        if isinstance(new, RenderFailed) and after is not None:
-            faults.append(self._fault(after, new, places.get(after.row, "")))
-            return
-        if isinstance(new, Absent) and after is not None:
-            faults.append(Fault(f"{places.get(after.row, name)}.chart", str(new), "ChartMissing"))
-            return
+    def _fault(self, workload: Workload, place: str) -> Fault | None:
+        """What the render gate says of it."""
+        hold = self.gate.judge(workload.organization, _wanted(workload), place)
+        return Fault("", hold.message, hold.reason) if hold else None
+
+    def _changes(self, name: str, before: Workload | None, after: Workload | None) -> Iterator[ObjectChange]:
         if before == after:
             return
+        new = self._objects(after)
         old = self._objects(before)
-        for outcome in (old, new):
-            if isinstance(outcome, Missing):
-                self._note(f"{name} is not rendered: {outcome}")
-                return
-        if isinstance(old, RenderFailed):
-            self._note(f"{name} is compared with nothing: what is in Git does not render")
-            old = []
-        if isinstance(old, list) and isinstance(new, list):
+        if isinstance(new, NotShown):
+            self._note(f"{name} is not rendered: {new}")
+        elif isinstance(old, NotShown):
+            self._note(f"{name} is compared with nothing: what is in Git is not rendered: {old}")
+            yield from compare(name, [], new)
+        else:
             yield from compare(name, old, new)
 
-    def _objects(self, workload: Workload | None) -> list[Rendered] | RenderFailed | Missing:
+    def _objects(self, workload: Workload | None) -> list[Rendered] | NotShown:
         if workload is None:
             return []
         if workload not in self._outcomes:
             try:
                 self._outcomes[workload] = self._rendered(workload)
-            except (RenderFailed, Missing) as error:
+            except NotShown as error:
                 self._outcomes[workload] = error
         return self._outcomes[workload]
 
     def _rendered(self, workload: Workload) -> list[Rendered]:
-        chart = self._chart(workload)
-        values = _merged(workload.values)
-        if not self.charts.is_embedded(workload.repository, workload.revision):
-            self._try_out(chart, workload, values)
-        if self.engine is None:
-            raise Missing(NO_ENGINE)
-        stream = self.engine.render(chart, release=workload.name, namespace=workload.namespace, values=values)
-        return objects(stream, workload.namespace)
-
-    def _try_out(self, chart: Chart, workload: Workload, values: bytes) -> None:
-        """A stranger's chart first renders where it can be stopped."""
-        verdict = self._trials.run(Trial(chart, workload.name, workload.namespace, values))
-        if verdict.outcome in ("refused", "invalid"):
-            raise RenderFailed(verdict.message)
-        if verdict.outcome != "renders":
-            raise Missing(verdict.message)
-
-    def _chart(self, workload: Workload) -> Chart:
-        if workload.registry:
-            raise Missing(f"its chart is in the registry {workload.registry}, which a plan does not ask")
-        found = self.charts.get(workload.organization, workload.repository, workload.revision, workload.chart)
+        wanted = _wanted(workload)
+        found = self.library.sources.get(workload.organization, wanted.repository, wanted.chart)
+        if not isinstance(found, Files):
+            raise NotShown(found.message)
+        if self.engine is None or self._trials is None:
+            raise NotShown(NO_ENGINE)
+        if not self._trials.is_ours(found.content):
+            verdict = self._trials.run(Trial(found.content, wanted.release, wanted.namespace, wanted.values))
+            if verdict.outcome != "renders":
+                raise NotShown(verdict.message)
         try:
-            return harmless(found)
-        except Unfit as error:
-            raise Missing(str(error)) from error
-
-    def _fault(self, workload: Workload, failure: RenderFailed, place: str) -> Fault:
-        chart = self._chart(workload)
-        name = _chart_name(chart) or workload.chart
-        defaults = _values(chart.get("values.yaml", b""))
-        said = explain(str(failure), name, Values(place, _values(_merged(workload.values)), defaults))
-        return Fault("", said, "RenderFailed")
+            stream = self.engine.render(
+                found.content, release=wanted.release, namespace=wanted.namespace, values=wanted.values
+            )
+        except RenderFailed as error:
+            raise NotShown(str(error)) from error
+        return objects(stream, workload.namespace)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
 
-def _merged(files: Sequence[bytes]) -> bytes:
-    """The values; our sets name one file."""
-    if len(files) > 1:
-        raise Missing("its values are in several files")
-    return files[0] if files else b""
+def _wanted(workload: Workload) -> Wanted:
+    chart = Chart(workload.chart, workload.revision, workload.registry or None)
+    values = b"".join(_separated(workload.values))
+    return Wanted(workload.row, chart, workload.repository, workload.name, workload.namespace, values)
 
 
-def _values(content: bytes) -> Mapping[str, object]:
-    try:
-        return read(content)
-    except NoValues:
-        return {}
-
-
-def _chart_name(chart: Chart) -> str:
-    try:
-        found = yaml.safe_load(chart.get("Chart.yaml", b""))
-    except yaml.YAMLError:
-        return ""
-    return str(found.get("name", "")) if isinstance(found, dict) else ""
+def _separated(files: Sequence[bytes]) -> Iterator[bytes]:
+    """Our sets name one file of values; several are no values that Helm reads, and that is what is told then."""
+    for number, content in enumerate(files):
+        yield b"---\n" + content if number else content

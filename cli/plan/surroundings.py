@@ -11,7 +11,7 @@ from cli.cluster import Cluster, Refused
 from cli.exits import Failure
 from cli.history.source import opened
 from cli.plan import clone_facts
-from cli.plan.charts import Charts
+from cli.plan.charts import Library
 from cli.plan.rehearsal import Rehearsal, Settings
 from cli.plan.stage import Query, Stage
 from cli.plan.stand_ins import Shelf
@@ -22,6 +22,7 @@ from shared.claims import BootstrapClaim
 from shared.errors import InvalidClaim
 from shared.kinds import BOOTSTRAP
 from shared.kube.client import Document
+from shared.oci import ChartRegistries, HostPolicy
 
 DEFAULT_ORGANIZATION: Final = "platform"
 UNASKED: Final = (
@@ -47,12 +48,23 @@ class Folders:
     platform_charts: Path | None = None
 
 
+@dataclass(frozen=True)
+class Sites:
+    """Where things are: `gitea` says where the one is that claims call by an address, and is asked only where no clone
+    was given; `mirrors` are registry hosts with other addresses for this machine.
+    """
+
+    gitea: Callable[[str | None], Gitea]
+    folders: Folders = field(default_factory=Folders)
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Surroundings:
     """All that a plan looks at. `notes` say what could not be looked at."""
 
     rehearsal: Rehearsal
-    charts: Charts
+    library: Library
     checkout: Checkout
     notes: list[str] = field(default_factory=list)
     told: Sequence[Document] = ()
@@ -63,29 +75,28 @@ class Surroundings:
 
     @classmethod
     @contextmanager
-    def of(
-        cls, cluster: Cluster | None, gitea: Callable[[str | None], Gitea], folders: Folders, planned: str | None
-    ) -> "Iterator[Surroundings]":
+    def of(cls, cluster: Cluster | None, sites: Sites, planned: str | None) -> "Iterator[Surroundings]":
         """Of a cluster, or of clones alone when it is None, while the block runs.
 
-        `gitea` says where a Gitea is that claims call by an address, and is asked only where no clone was given.
-        `planned` is the address in the plan's own BootstrapClaim.
+        `planned` is the address of the Gitea in the plan's own BootstrapClaim.
         """
         with ExitStack() as stack:
+            registries = ChartRegistries(policy=HostPolicy(mirrors=sites.mirrors))
+            stack.callback(registries.close)
             notes: list[str] = []
             claims = list(_bootstraps(cluster, notes)) if cluster is not None else []
             named = claims[0].spec.gitea.url.rstrip("/") if claims else planned
-            clones = _Clones(stack, lambda: gitea(named), folders)
+            clones = _Clones(stack, lambda: sites.gitea(named), sites.folders)
             organization = claims[0].spec.gitea.organization if claims else DEFAULT_ORGANIZATION
             is_there = any(claim.status.phase for claim in claims)
             checkout = _checkout(clones.get(organization, REPOSITORY), notes, needed=is_there)
-            charts = Charts(clones.get)
+            library = Library(clones.get, registries if cluster is not None else None)
             stage = Stage(_reader(cluster)) if cluster is not None else Stage()
             system = claims[0].metadata.namespace if claims else clone_facts.SYSTEM_NAMESPACE
             settings = Settings(clone_facts.layout(checkout.tree, named), system)
             if cluster is None:
                 notes.append(UNASKED)
-            told = clone_facts.bootstraps(checkout.tree, charts.revisions) if not claims else []
+            told = clone_facts.bootstraps(checkout.tree, library.revisions) if not claims else []
             for document in told:
                 stage.put(BOOTSTRAP.resource, document)
             found = clone_facts.roots(checkout.tree)
@@ -101,7 +112,7 @@ class Surroundings:
                     others[name] = _checkout(clones.get(name, REPOSITORY), notes, needed=False)
                 return others[name]
 
-            yield cls(Rehearsal(stage, Shelf(at), settings, charts), charts, checkout, notes, told, standing)
+            yield cls(Rehearsal(stage, Shelf(at), settings, library), library, checkout, notes, told, standing)
 
 
 @dataclass

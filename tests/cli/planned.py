@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from cli.manifests import Manifest
-from cli.plan.surroundings import Folders, Gitea, Surroundings
+from cli.plan.surroundings import Folders, Gitea, Sites, Surroundings
 from cli.plan.wishes import wishes
 from sandbox.supervisor.components import GITEA_URL
 from shared.git.message import Record, compose
@@ -70,7 +70,7 @@ class Repository:
     def files_of(self, last: Document, *before: Document) -> Mapping[str, bytes]:
         """The whole tree after these claims were written."""
         manifests = [Manifest(one, "test") for one in (*before, last)]
-        with Surroundings.of(None, no_gitea, Folders(self.folder), GITEA_URL) as around:
+        with Surroundings.of(None, Sites(no_gitea, Folders(self.folder)), GITEA_URL) as around:
             found, faults, _ = wishes(manifests, None, around.standing, "default")
             assert not faults
             for number, wish in enumerate(found):

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from cli.plan.charts import Library
 from cli.plan.command import CHANGES, exit_code
 from cli.plan.document import document
 from cli.plan.planning import plan
 from cli.plan.stand_ins import UNRESOLVED
-from cli.plan.surroundings import Folders
+from cli.plan.surroundings import Folders, Sites
 from tests.cli.conftest import Infraforge
 from tests.cli.planned import (
     Document,
@@ -52,7 +53,7 @@ class Planner:
     def json(self, given: Any, code: int, *more: str, charts: Path | None = None) -> Any:
         """As `-o json` prints it, without a process of its own."""
         report = plan(
-            [written(self.folder, given), *more], None, no_gitea, Folders(self.repository.folder, charts), None
+            [written(self.folder, given), *more], None, Sites(no_gitea, Folders(self.repository.folder, charts)), None
         )
         assert exit_code(report) == code, report
         return json.loads(json.dumps(document(report, code)))
@@ -154,11 +155,6 @@ WRONG: list[tuple[str, Document, list[tuple[str, str]]]] = [
             ("", "applications[0].values.replicas: 5000 is above 100"),
             ("", 'applications[1].values.replicas: "two" is'),
         ],
-    ),
-    (
-        "a chart that is not there",
-        applications(application("shop", chart={"name": "no-such-chart"}), CART),
-        [("applications[0].chart", "charts has no chart no-such-chart")],
     ),
     (
         "a credential",
@@ -280,7 +276,7 @@ def test_a_pinned_digest_stays_where_the_image_does(infraforge: Infraforge, tmp_
 def test_a_teams_own_chart_comes_from_a_clone_of_charts(planner: Planner) -> None:
     given = [applications(SHOP, CART, application("ours", chart={"name": "ours", "source": "repository"}))]
     without = planner.json(given, CHANGES)
-    assert any("there is no clone of charts to find chart ours at main in" in note for note in without["notes"])
+    assert any("dev-ours is not rendered: platform/charts cannot be read" in note for note in without["notes"])
     charts = Repository(planner.folder / "charts")
     charts.folder.mkdir()
     charts.git("init", "--quiet", "--initial-branch=main")
@@ -291,6 +287,20 @@ def test_a_teams_own_chart_comes_from_a_clone_of_charts(planner: Planner) -> Non
     found = planner.json(given, CHANGES, charts=charts.folder)["claims"][0]
     (added,) = [one for one in found["objects"] if one["application"] == "dev-ours"]
     assert (added["kind"], added["name"], "+data: {n: '2'}" in added["diff"]) == ("ConfigMap", "dev-ours", True)
+
+
+def test_a_chart_that_is_nowhere_is_an_error_where_that_can_be_known(planner: Planner) -> None:
+    """Without a clone of charts nobody can tell: Gitea's tag may hold a team's own folder beside ours."""
+    given = [applications(application("shop", chart={"name": "no-such-chart"}), CART)]
+    assert any("dev-shop is not rendered" in note for note in planner.json(given, CHANGES)["notes"])
+    charts = Repository(planner.folder / "charts")
+    charts.folder.mkdir()
+    charts.git("init", "--quiet", "--initial-branch=main")
+    charts.commit({"ours/Chart.yaml": b"apiVersion: v2\nname: ours\nversion: 1.0.0\n"})
+    charts.git("tag", Library(lambda *_: None, None).revisions["apps"])
+    (error,) = planner.json(given, FAILED, charts=charts.folder)["claims"][0]["errors"]
+    assert error["reason"] == "ChartMissing"
+    assert 'applications[0].chart: there is no chart "no-such-chart" in charts at embedded-' in error["message"]
 
 
 def test_an_empty_clone_gets_everything(infraforge: Infraforge, tmp_path: Path) -> None:

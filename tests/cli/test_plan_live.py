@@ -12,7 +12,7 @@ from cli.cluster import Cluster
 from cli.plan.command import CHANGES, exit_code
 from cli.plan.document import document
 from cli.plan.planning import plan
-from cli.plan.surroundings import Folders
+from cli.plan.surroundings import Folders, Sites
 from tests.cli.api import GROUP, Api
 from tests.cli.conftest import Infraforge
 from tests.cli.planned import (
@@ -45,7 +45,9 @@ class Place:
         """As `-o json` prints it."""
         cluster = Cluster.of(self.api.running.kubeconfig)
         with cluster.http:
-            report = plan([written(self.folder, given)], cluster, no_gitea, Folders(self.repository.folder), None)
+            report = plan(
+                [written(self.folder, given)], cluster, Sites(no_gitea, Folders(self.repository.folder)), None
+            )
         assert exit_code(report) == code, report
         return json.loads(json.dumps(document(report, code)))
 

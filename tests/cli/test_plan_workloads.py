@@ -1,19 +1,27 @@
 """The Applications of a set, as ArgoCD would make them, and what Helm makes of them."""
 
+import io
+import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from cli.clone import Clone
-from cli.plan.charts import CHARTS, Charts
+from cli.history.source import opened
+from cli.plan.charts import CHARTS, Cloned, Library
 from cli.plan.rendering import Asked, Renderer
 from cli.plan.tree import Tree
 from cli.plan.workloads import Unreadable, Workload, workloads
 from shared.argocd import Chart, Layout, Workloads, application_set
 from shared.canonical import yaml_bytes
 from shared.environments import Environment
+from shared.git import Contents, Limits
 from shared.helm import Engine
+from shared.oci import ChartMissing
+from shared.rendering.sources import Files
+from tests.cli.planned import Repository
 
 SET = "appsets/nonprod/apps/dev-appset.yaml"
 FOLDER = "environments/nonprod/dev/applications"
@@ -107,7 +115,7 @@ def nothing(_organization: str, _repository: str) -> Clone | None:
 
 @pytest.fixture
 def renderer(engine: Engine) -> Iterator[Renderer]:
-    made = Renderer(Charts(nothing), engine)
+    made = Renderer(Library(nothing, None), engine)
     yield made
     made.close()
 
@@ -118,7 +126,7 @@ def asked(*rows: str) -> Asked:
 
 def embedded(renderer: Renderer, values: bytes = b"image: {repository: a, tag: b}\n", **charts: str) -> Tree:
     """A tree with applications of the charts of this installation, all with these values."""
-    revision = renderer.charts.revisions["apps"]
+    revision = renderer.library.revisions["apps"]
     environment = replace(DEV, charts_revision=revision)
     named = {row: Chart(chart, revision) for row, chart in charts.items()}
     made = replace(wanted(named), default_revision=revision)
@@ -136,9 +144,6 @@ def test_every_application_that_does_not_render_is_named(renderer: Renderer) -> 
         ("", "applications[0].values.replicas: 5000 is above 100"),
         ("", "applications[1].values.replicas: 5000 is above 100"),
     ]
-    assert (faults[2].where, faults[2].reason) == ("applications[2].chart", "ChartMissing")
-    assert "charts has no chart none at embedded-" in faults[2].message
-    assert "web-service" in faults[2].message, "it names those that there are"
     assert changes == []
 
 
@@ -146,17 +151,17 @@ def test_a_chart_that_cannot_be_had_is_a_note_and_no_error(renderer: Renderer) -
     changes, faults = renderer.compare(Tree(), tree(set_of(), "shop"), asked("shop"))
     assert (changes, faults) == ([], [])
     (note,) = renderer.notes
-    assert note == "dev-shop is not rendered: there is no clone of charts to find chart shop at embedded-1 in"
+    assert note == "dev-shop is not rendered: platform/charts cannot be read: there is no clone of charts at hand"
 
 
 def test_a_chart_in_a_registry_is_a_note(renderer: Renderer) -> None:
     content = set_of({"shop": Chart("shop", "1.2.3", "ghcr.io/acme/charts")})
     assert renderer.compare(Tree(), tree(content, "shop"), asked("shop")) == ([], [])
-    assert "its chart is in the registry ghcr.io/acme/charts" in renderer.notes[0]
+    assert "ghcr.io/acme/charts/shop 1.2.3 cannot be read: without a cluster no registry is asked" in renderer.notes[0]
 
 
 def test_without_an_engine_it_is_said(renderer: Renderer) -> None:
-    without = Renderer(renderer.charts, None)
+    without = Renderer(renderer.library, None)
     assert without.compare(Tree(), embedded(renderer, shop="web-service"), asked("shop")) == ([], [])
     assert "Helm's engine is not installed" in without.notes[0]
 
@@ -170,7 +175,66 @@ def test_what_a_held_removal_would_take_is_marked(renderer: Renderer) -> None:
 
 def test_charts_of_this_installation_need_no_clone(renderer: Renderer) -> None:
     for role, repository in CHARTS.items():
-        revision = renderer.charts.revisions[role]
-        assert renderer.charts.is_embedded(repository, revision)
-        name = next(iter(renderer.charts.embedded[role]))
-        assert "Chart.yaml" in renderer.charts.get("platform", repository, revision, name)
+        name = next(iter(renderer.library.embedded[role]))
+        chart = Chart(name, renderer.library.revisions[role])
+        assert isinstance(renderer.library.sources.get("platform", repository, chart), Files)
+
+
+class Registry:
+    """An OCI registry with one chart."""
+
+    def __init__(self, archive: bytes) -> None:
+        self.archive = archive
+
+    def pull(self, registry: str, name: str, version: str) -> bytes:
+        if (registry, name, version) != ("ghcr.io/acme/charts", "shop", "1.2.3"):
+            raise ChartMissing("there is no such chart")
+        return self.archive
+
+
+def test_a_chart_in_a_registry_is_rendered(engine: Engine) -> None:
+    template = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}'}\n"
+    files = {"shop/Chart.yaml": b"apiVersion: v2\nname: shop\nversion: 1.2.3\n", "shop/templates/a.yaml": template}
+    made = Renderer(Library(nothing, Registry(archived(files))), engine)
+    content = set_of({"shop": Chart("shop", "1.2.3", "ghcr.io/acme/charts")})
+    try:
+        changes, faults = made.compare(Tree(), tree(content, "shop"), asked("shop"))
+        assert [(one.kind, one.name) for one in changes] == [("ConfigMap", "dev-shop")]
+        absent = set_of({"shop": Chart("shop", "9.9.9", "ghcr.io/acme/charts")})
+        _, faults = made.compare(Tree(), tree(absent, "shop"), asked("shop"))
+        assert [one.reason for one in faults] == ["ChartMissing"]
+    finally:
+        made.close()
+
+
+def archived(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_a_clone_of_charts_answers_as_gitea_does(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "charts")
+    repository.folder.mkdir()
+    repository.git("init", "--quiet", "--initial-branch=main")
+    manifest = b"apiVersion: v2\nname: ours\nversion: 1.0.0\n"
+    first = repository.commit({"ours/Chart.yaml": manifest, "ours/templates/a.yaml": b"a: 1\n", "README.md": b"x"})
+    repository.git("tag", "light")
+    repository.git("tag", "-a", "-m", "with a message", "heavy")
+    (repository.folder / "ours" / "link").symlink_to("/etc/passwd")
+    second = repository.commit({"other/Chart.yaml": manifest})
+    cloned = Cloned("charts", lambda: opened(repository.folder))
+    limits = Limits(entries=10, size=1000)
+    assert (cloned.head, cloned.tags()) == (second, {"light": first, "heavy": first})
+    assert cloned.names(commit=first) == ("README.md", "ours")
+    found = cloned.folders(first, ["ours", "absent", "README.md"], limits)
+    assert {path: dict(one.files) for path, one in found.items()} == {
+        "ours": {"Chart.yaml": manifest, "templates/a.yaml": b"a: 1\n"}
+    }
+    assert cloned.folders(second, ["ours"], limits)["ours"] == Contents({}, ("link",))
+    assert cloned.folders(first, ["ours"], Limits(entries=1, size=1000))["ours"].excess
+    assert cloned.folders(first, ["ours"], Limits(entries=10, size=1))["ours"].excess
