@@ -1,12 +1,8 @@
 """`infraforge adopt`: keeping a hand edit of generated files, as a change of the claim."""
 
 import json
-import os
-import re
 import shlex
-from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -15,17 +11,16 @@ from rich.text import Text
 from cli import naming
 from cli.clone import Change, Clone
 from cli.cluster import Reference
-from cli.exits import USAGE, Failure
+from cli.exits import Failure
+from cli.history.source import GiteaTokenFileOption, GiteaUrlOption, Source, VoltranOption, organization_of
 from cli.output import complain, stderr
-from cli.parameters import DataDirOption, KubeconfigOption, NamespaceOption, cluster_of, running_sandbox, server_address
-from cli.voltran import address
+from cli.parameters import ContextOption, DataDirOption, KubeconfigOption, NamespaceOption, cluster_of
 
 if TYPE_CHECKING:
     from cli.adoption import Adoption, Scope
     from cli.json_patch import Operation
 
 DRIFTED: Final = "Drifted"
-_ORGANIZATION: Final = re.compile(r"/([^/]+)/voltran/commit/[0-9a-f]+$")
 _SHORT: Final = 12
 
 
@@ -35,15 +30,6 @@ class Format(StrEnum):
     JSON = "json"
     YAML = "yaml"
     COMMAND = "command"
-
-
-@dataclass(frozen=True)
-class Gitea:
-    """Where voltran is, and the token that reads it."""
-
-    url: str
-    organization: str
-    token: str
 
 
 def adopt(
@@ -59,14 +45,11 @@ def adopt(
             show_default=False,
         ),
     ] = None,
-    gitea_url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Read from this Gitea, with the token in INFRAFORGE_GITEA_TOKEN or a file."),
-    ] = None,
-    gitea_token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The token for --gitea-url.")
-    ] = None,
+    voltran: VoltranOption = None,
+    gitea_url: GiteaUrlOption = None,
+    gitea_token_file: GiteaTokenFileOption = None,
     kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
     data_dir: DataDirOption = None,
     output: Annotated[
         Format, typer.Option("--output", "-o", help="The patch as JSON, as YAML, or as a kubectl command line.")
@@ -86,10 +69,10 @@ def adopt(
         kubectl patch appclaim/dev-apps -n dev --type=json -p "$(infraforge adopt appclaim/dev/dev-apps)"
         infraforge adopt PlatformClaim/dev-platform -n platform-services --commit 1a2b3c4d -o yaml
     """
-    cluster = cluster_of(kubeconfig, data_dir)
+    cluster = cluster_of(kubeconfig, data_dir, context)
     reference, document = naming.find(cluster, claim, namespace)
-    gitea = _gitea(document, gitea_url, gitea_token_file, data_dir)
-    adopted = _read(gitea, reference, document, commit)
+    source = Source(voltran, gitea_url, gitea_token_file, data_dir, is_sandbox=True)
+    adopted = _read(source, reference, document, commit)
     for one in adopted.assumed:
         stderr().print(Text(f"note: {one}"), soft_wrap=True)
     for one in adopted.left:
@@ -103,40 +86,18 @@ def adopt(
     typer.echo(_printed(list(adopted.operations), reference, output))
 
 
-def _gitea(document: dict[str, Any], url: str | None, file: Path | None, data_dir: Path | None) -> Gitea:
-    shown = str(((document.get("status") or {}).get("commit") or {}).get("url") or "")
-    found = _ORGANIZATION.search(shown)
-    if url is None:
-        if file is not None:
-            raise Failure("--gitea-token-file goes with --gitea-url", USAGE)
-        blueprint = running_sandbox(data_dir).blueprint
-        organization = found[1] if found else blueprint.options.organization
-        return Gitea(blueprint.gitea, organization, blueprint.credentials.gitea_token or "")
-    token = (file.read_text(encoding="utf-8") if file else os.environ.get("INFRAFORGE_GITEA_TOKEN", "")).strip()
-    if not token:
-        raise Failure(
-            "--gitea-url needs a token that may read voltran: put it into INFRAFORGE_GITEA_TOKEN, or into a file for "
-            "--gitea-token-file",
-            USAGE,
-        )
-    return Gitea(server_address(url, "--gitea-url"), found[1] if found else "platform", token)
-
-
-def _read(gitea: Gitea, reference: Reference, document: dict[str, Any], commit: str | None) -> "Adoption":
+def _read(source: Source, reference: Reference, document: dict[str, Any], commit: str | None) -> "Adoption":
     from cli.adoption import Adoption, Scope, adopt  # noqa: PLC0415 - its libraries cost what others need not pay
 
     scope = Scope.of(document)
     if scope is None:
         return adopt(document, {}, {})
     drifted = commit or _drifted(document)
-    url = address(gitea.url, gitea.organization)
-    with Clone.of(url, gitea.token) as clone:
-        if clone is None:
-            raise Failure(f"{url} cannot be cloned: see whether Gitea runs, and whether the token may read it")
+    with source.open(organization_of(document)) as clone:
         edited = clone.resolve(drifted or "main")
         if edited is None:
             raise Failure(
-                f"{url} does not hold {drifted or 'a branch main'} (any more): name another commit with --commit"
+                f"voltran does not hold {drifted or 'a branch main'} (any more): name another commit with --commit"
             )
         base = _base(clone, scope, reference, document, edited, named=drifted is not None)
         if base == edited:

@@ -102,6 +102,8 @@ def opened(folder: Path) -> Clone:
     clone = OnDisk(str(folder), "")
     if clone.run("rev-parse", "--git-dir") is None:
         raise Failure(f"{folder} is no Git repository that may be read: clone voltran there")
+    if clone.run("rev-parse", "--is-shallow-repository") == b"true\n":
+        raise Failure(f"{folder} holds only a part of the history: complete it with `git fetch --unshallow`")
     return clone
 
 

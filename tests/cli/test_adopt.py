@@ -135,6 +135,13 @@ def test_what_is_on_main_is_adopted(place: Place) -> None:
     assert place.gitea.url not in done.stdout
 
 
+def test_a_clone_on_disk_will_do(place: Place) -> None:
+    place.edit("replicas: 2", "replicas: 5")
+    done = place.api.run(place.infraforge, "adopt", "appclaim/dev/apps", "--voltran", str(place.clone))
+    assert done.returncode == exits.OK, done.stderr
+    assert json.loads(done.stdout) == PATCH
+
+
 def test_what_was_restored_is_adopted_by_the_claims_history(place: Place) -> None:
     sha = place.edit("replicas: 2", "replicas: 5")
     place.commit(*written(2))

@@ -87,6 +87,16 @@ def test_a_folder_that_is_no_clone(tmp_path_factory: pytest.TempPathFactory, inf
     assert (done.returncode, "is no Git repository" in done.stderr) == (exits.FAILED, True), done.stderr
 
 
+def test_a_shallow_clone_would_leave_claims_out(clone: Clone, tmp_path: Path, infraforge: Infraforge) -> None:
+    clone.commit(record(spec(shop("v1"))))
+    clone.commit(record(spec(shop("v2")), 2))
+    shallow = tmp_path / "shallow"
+    clone.git("clone", "--quiet", "--depth=1", f"file://{clone.folder}", str(shallow))
+    for command in (["history", "appclaim/dev/apps", "--voltran"], ["restore", "--from"]):
+        done = infraforge(*command, str(shallow))
+        assert (done.returncode, "git fetch --unshallow" in done.stderr) == (exits.FAILED, True), done.stderr
+
+
 def test_what_a_stranger_wrote_moves_no_cursor(clone: Clone, infraforge: Infraforge) -> None:
     """Anybody who may push can write a commit with our trailers."""
     clone.commit(record(spec(shop("v1"))))
