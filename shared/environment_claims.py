@@ -95,6 +95,10 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     def set_path(self, environment: Environment) -> str:
         """Where the ApplicationSet lives."""
 
+    def names(self, claim: EnvironmentClaimT) -> list[str]:
+        """The rows that have files, in the order of the spec."""
+        return [row.name for row in getattr(claim.spec, self.rows)]
+
     @abstractmethod
     def releases(self, claim: EnvironmentClaimT, environment: Environment) -> list[str]:
         """The Applications' names, row by row."""
@@ -209,7 +213,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
 
         written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
         attempt.begin(DEPLOY)
-        self._last_mile.remove_rows(self.place(environment), (*self._names(attempt.claim), *last.kept))
+        self._last_mile.remove_rows(self.place(environment), (*self.names(attempt.claim), *last.kept))
         self._report(attempt, environment, last, written)
 
     def concerned(self, ref: DeploymentRef) -> Mapping[str, str] | None:
@@ -252,7 +256,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             {row.name: row for row in getattr(claim.status, self.rows)},
         )
         attempt.report.enter(COMMITTED)
-        names, there = self._names(claim), self.there(git, environment)
+        names, there = self.names(claim), self.there(git, environment)
         gone = [name for name in there if name not in names]
         removed = self._ever_ours(attempt, environment, gone)
         left = sum(name in draft.folders or name in there for name in names)  # what is held back may not be there yet
@@ -343,9 +347,6 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             removal, objection, confirmation, f"{self.kind.name.lower()}/{metadata.name} -n {metadata.namespace}"
         )
 
-    def _names(self, claim: EnvironmentClaimT) -> list[str]:
-        return [row.name for row in getattr(claim.spec, self.rows)]
-
     def _scope(self, environment: Environment) -> tuple[str, str]:
         return self.folder(environment), self.set_path(environment)
 
@@ -361,15 +362,18 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             raise AssertionError("a write ends with a plan")
         scope, organization = self._scope(environment), environment.organization
         recorded = {row.name: row for row in getattr(claim.status, self.rows)}
-        rows = []
+        rows, names = [], self.names(claim)
+        held = dict.fromkeys(last.kept, _KEPT) | draft.held
         for index, one in enumerate(getattr(claim.spec, self.rows)):
             facts, before = self.facts(attempt, index, draft), recorded.get(one.name)
-            if one.name in draft.held:
-                rows.append(held_row(one.name, draft.held[one.name], before, **facts))
-            else:
-                files = self._voltran.row(organization, written, attempt, self.row_path(environment, one.name), before)
-                rows.append({"name": one.name, "state": "Committed", "reason": "Committed", **files, **facts})
-        rows += [held_row(name, _KEPT, recorded.get(name)) for name in last.kept]
+            if one.name in held:
+                facts = facts if one.name in draft.held else {}
+                rows.append(held_row(one.name, held.pop(one.name), before, **facts))
+                continue
+            path = self.row_path(environment, one.name)
+            files = self._voltran.row(organization, written, attempt, path, before) if one.name in names else {}
+            rows.append({"name": one.name, "state": "Committed", "reason": "Committed", **files, **facts})
+        rows += [held_row(name, hold, recorded.get(name)) for name, hold in held.items()]
         models = [self.row_model.model_validate(row) for row in rows]
         outcome = self._deployment(claim, environment, models)
         report.set(
@@ -397,7 +401,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
             return
         reason = reasons[0][0]
         message = "; ".join(message for _, message in reversed(reasons))  # the line to paste comes last
-        wanted = len(getattr(attempt.claim.spec, self.rows))
+        wanted = len(self.names(attempt.claim))
         report.mark(COMMITTED, "False", reason, f"{count} of {wanted} are in Git; {message}")
         if draft.held:
             report.held(reason, message)

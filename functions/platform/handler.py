@@ -10,6 +10,7 @@ from shared import events, platform_set
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
+from shared.bindings import Offer, offered
 from shared.claims import PlatformClaim, ServiceRow, service_release
 from shared.conditions import COMMITTED
 from shared.deploying import LastMile
@@ -25,10 +26,13 @@ from shared.steps import PROVIDE
 from shared.voltran import Change, Voltran
 from shared.web import Reply
 
-EXTERNAL_NOT_SUPPORTED: Final = "ExternalNotSupported"
+EXTERNAL: Final = "External"
+"""The reason of a service that runs elsewhere, and of which nothing is deployed."""
+EXTERNAL_UNKNOWN: Final = "ExternalUnknown"
+"""The reason of one that does not say where."""
+
 _EXTERNAL: Final = Hold(
-    EXTERNAL_NOT_SUPPORTED,
-    "type external is not built yet; use type internal, or take the service out of the claim and bind to it by values",
+    EXTERNAL, "nothing of it is deployed: applications that are bound to it get what values.host, values.port say"
 )
 _RELEASE_LABEL: Final = "app.kubernetes.io/instance"
 
@@ -73,6 +77,10 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         """The environment's set of services."""
         return platform_set.path(environment)
 
+    def names(self, claim: PlatformClaim) -> list[str]:
+        """What is deployed: an external service is not."""
+        return [one.name for one in claim.spec.services if one.type == "internal"]
+
     def releases(self, claim: PlatformClaim, environment: Environment) -> list[str]:
         """`<environment>-platform-<service>`."""
         return [service_release(environment.name, one.name) for one in claim.spec.services]
@@ -94,13 +102,15 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         provided = self._passwords.provide(claim, environment, fresh=False)  # of what came since they were made
         attempt.has_news |= provided.is_news
         internal = [one for one in claim.spec.services if one.type == "internal"]
+        external = {one.name for one in claim.spec.services if one.type == "external"}
         draft = PlatformDraft(
-            folders=desired.services(internal),
-            held={one.name: _EXTERNAL for one in claim.spec.services if one.type == "external"},
-            notes=provided.notes,
+            folders=desired.services(internal), notes=provided.notes | dict.fromkeys(external, _EXTERNAL)
         )
         for name, hold in provided.held.items():
             draft.hold_back(name, hold)
+        for name, offer in offered(claim).offers:
+            if name in external and not isinstance(offer, Offer):
+                draft.hold_back(name, Hold(EXTERNAL_UNKNOWN, f"{offer}: give values.host and values.port"))
         return draft
 
     def change(
@@ -120,7 +130,7 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         return self._set.left(super().departure(git, attempt, environment), git, environment, attempt.claim)
 
     def facts(self, attempt: Attempt[PlatformClaim], index: int, draft: PlatformDraft) -> dict[str, Any]:
-        """What a person has to do."""
+        """What is to be said of a service that is as it should be."""
         name = attempt.claim.spec.services[index].name
         note = None if name in draft.held else draft.notes.get(name)
         return {"reason": note.reason, "message": note.message} if note else {}

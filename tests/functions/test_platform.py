@@ -35,17 +35,53 @@ def test_second_event_changes_nothing(there: Platform, claim: dict[str, Any]) ->
     assert before == (commits(there), len(there.kube.status_writes), len(there.kube.events))
 
 
-def test_external_services_are_held_and_say_so(there: Platform, claim: dict[str, Any]) -> None:
-    """The schema takes `external`; the function answers with a reason, and deploys the neighbours."""
-    claim["spec"]["services"][1]["type"] = "external"
-    live = there.apply(claim)
-    message = (
-        "rabbitmq: type external is not built yet; use type internal, "
-        "or take the service out of the claim and bind to it by values"
-    )
-    assert ready(live) == ("False", "ExternalNotSupported", message)
-    assert condition(live, "Stalled") == ("True", "ExternalNotSupported", message)
+def external(claim: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """The claim with its second service run by somebody else."""
+    claim["spec"]["services"][1] |= {"type": "external", "values": values}
+    return claim
+
+
+def test_an_external_service_is_known_and_not_deployed(there: Platform, claim: dict[str, Any]) -> None:
+    """It is there for who is bound to it: no file, no password, no Application; its neighbour is as ever."""
+    live = there.apply(external(claim, host="mq.example.com", port=5671))
+    assert ready(live) == ("True", "Committed", "all 1 services are in Git")
+    row = live["status"]["services"][1]
+    assert row == {
+        "name": "rabbitmq",
+        "state": "Committed",
+        "reason": "External",
+        "message": "nothing of it is deployed: applications that are bound to it get what values.host, values.port say",
+    }
     assert f"{SERVICES}/postgres/values.yaml" in there.tree()
+    assert f"{SERVICES}/rabbitmq/values.yaml" not in there.tree()
+    apps = example("dev/dev-apps-claim.yaml")
+    apps["spec"]["applications"][0]["bindings"] = ["rabbitmq"]
+    assert ready(there.apply(apps))[0] == "True"
+    assert "host: mq.example.com" in there.file("environments/nonprod/dev/applications/ecommerce-platform/values.yaml")
+
+
+def test_an_external_service_that_is_nowhere(there: Platform, claim: dict[str, Any]) -> None:
+    """It says what is missing, and its neighbour is deployed."""
+    live = there.apply(external(claim, host="mq.example.com"))
+    message = "rabbitmq: it is external, and its values name no port: give values.host and values.port"
+    assert ready(live) == ("False", "ExternalUnknown", message)
+    assert condition(live, "Stalled") == ("True", "ExternalUnknown", message)
+    assert f"{SERVICES}/postgres/values.yaml" in there.tree()
+
+
+def test_a_service_that_moves_out_is_asked_for_first(there: Platform, claim: dict[str, Any]) -> None:
+    """It keeps data: what ran here stays until a person confirms, under its one row, and then goes."""
+    there.apply(claim)
+    live = there.apply(external(claim, host="mq.example.com", port=5671))
+    assert ready(live)[1] == "ConfirmationRequired"
+    rows = [(row["name"], row["state"], row["reason"]) for row in live["status"]["services"]]
+    assert rows == [("postgres", "Committed", "Committed"), ("rabbitmq", "Held", "ConfirmationRequired")]
+    assert f"{SERVICES}/rabbitmq/values.yaml" in there.tree()
+    there.annotate(live, confirm_removal=live["status"]["confirmation"])
+    there.react(live)
+    live = there.live(live)
+    assert ready(live)[0] == "True"
+    assert live["status"]["services"][1]["reason"] == "External"
     assert f"{SERVICES}/rabbitmq/values.yaml" not in there.tree()
 
 

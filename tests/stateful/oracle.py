@@ -10,7 +10,7 @@ from functions.application import desired as application_desired
 from functions.bootstrap import desired as bootstrap_desired
 from functions.platform import desired as platform_desired
 from shared import platform_set
-from shared.bindings import CONFLICT, UNKNOWN, Bound, bind, offered
+from shared.bindings import CONFLICT, UNKNOWN, Bound, Offer, bind, offered
 from shared.claims import ApplicationClaim, BootstrapClaim, ClusterSpec, PlatformClaim
 from shared.claims.names import RESERVED_SERVICE
 from shared.environments import Environment, locate, seniority
@@ -278,7 +278,8 @@ class Oracle:
         else:
             assert isinstance(claim, PlatformClaim)
             rows, wanted = claim.status.services, claim.spec.services
-            content = platform_desired.services(wanted)
+            content = platform_desired.services(one for one in wanted if one.type == "internal")
+            yield from self._external(claim)
             files = platform_set.files(environment, self.world.layout, platform=claim)
         self.expectation.files |= files
         root = f"{environment.folder}/{_ROLES[claim.kind][0]}"
@@ -287,13 +288,27 @@ class Oracle:
             yield f"has rows for {[row.name for row in rows]}, and should for {[one.name for one in wanted]}"
             return
         for row in rows:
-            yield from self._row(row, f"{root}/{row.name}", content.get(row.name), specs.get(row.name))
-        committed = [f"{root}/{row.name}" for row in rows if row.state == "Committed"]
+            if row.name in content or row.name not in specs:
+                yield from self._row(row, f"{root}/{row.name}", content.get(row.name), specs.get(row.name))
+            elif row.state == "Held":  # a service that moves out stays until that is confirmed
+                self.expectation.free.add(f"{root}/{row.name}")
+        committed = [f"{root}/{row.name}" for row in rows if row.state == "Committed" and row.name in content]
         yield from self._named((document["status"].get("commit") or {}).get("sha"), [*files, *committed])
         held = [row.name for row in rows if row.state == "Held"]
         ready = _condition(document, "Ready")
         if (ready["status"] == "True") != (not held):
             yield f"is {ready['status']}/{ready['reason']} with {held} held: {ready['message'][:200]}"
+
+    def _external(self, claim: PlatformClaim) -> Iterator[str]:
+        """A service that runs elsewhere has no files, and says where it is, or that it does not."""
+        offers, rows = offered(claim).by_name, {row.name: row for row in claim.status.services}
+        for one in claim.spec.services:
+            reason = rows[one.name].reason if one.name in rows else None
+            if one.type == "external" and reason not in {"CredentialInValues", "ConfirmationRequired"}:
+                if reason != ("External" if isinstance(offers[one.name], Offer) else "ExternalUnknown"):
+                    yield f"{one.name} is {reason}, and offers {offers[one.name]}"
+            elif reason == "External":
+                yield f"{one.name} is said to run elsewhere"
 
     def _bound(self, claim: ApplicationClaim) -> Bound:
         """The claim's bindings, by the PlatformClaim that owns the environment."""
