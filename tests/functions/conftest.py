@@ -34,6 +34,7 @@ from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.memory import Memory
 from shared.reconciler import Handler, Reconciler
 from shared.removal import Limits
+from shared.rendering.gate import Gate
 from shared.telemetry import Metrics
 from shared.voltran import Voltran
 from shared.web import Reply
@@ -129,6 +130,8 @@ class Platform:
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     metrics: Metrics = field(default_factory=Metrics)
     settings: dict[str, Any] = field(default_factory=dict)
+    gate: Gate | None = None
+    """Without one nothing is rendered, so that a test may name charts and values that there are not."""
 
     def __post_init__(self) -> None:
         self.layout = Layout(GITEA_URL, "argocd", self.settings.get("value_files", "ref"))
@@ -171,6 +174,7 @@ class Platform:
                 voltran=voltran,
                 limits=limits,
                 last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),
+                gate=self.gate,
                 resolve_all=self.registry,
                 layout=self.layout,
             )
@@ -180,6 +184,7 @@ class Platform:
                 voltran=voltran,
                 limits=limits,
                 last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),
+                gate=self.gate,
                 kube=self.kube,
                 layout=self.layout,
                 system_namespaces=frozenset({"platform-system", "argocd"}),
@@ -191,6 +196,7 @@ class Platform:
                 voltran=voltran,
                 limits=limits,
                 last_mile=last_mile(self.kube, lambda organization: self.repository(organization, "voltran")),
+                gate=self.gate,
                 kube=self.kube,
                 layout=self.layout,
             )
@@ -370,3 +376,22 @@ def normalised(text: str, organization: str) -> str:
 def pretty(document: Any) -> str:
     """JSON for people, for assertion messages."""
     return json.dumps(document, indent=2, sort_keys=True)
+
+
+@pytest.fixture
+def there(platform: Platform) -> Platform:
+    """A platform that is bootstrapped."""
+    platform.bootstrap()
+    return platform
+
+
+@pytest.fixture
+def apps() -> dict[str, Any]:
+    """The seed's ApplicationClaim."""
+    return example("dev/dev-apps-claim.yaml")
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    """The seed's PlatformClaim."""
+    return example("dev/dev-platform-claim.yaml")

@@ -36,19 +36,6 @@ def claim() -> dict[str, Any]:
     return document
 
 
-@pytest.fixture
-def services() -> dict[str, Any]:
-    """The seed's PlatformClaim."""
-    return example("dev/dev-platform-claim.yaml")
-
-
-@pytest.fixture
-def there(platform: Platform) -> Platform:
-    """A platform that is bootstrapped."""
-    platform.bootstrap()
-    return platform
-
-
 def rows(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in document["status"]["applications"]}
 

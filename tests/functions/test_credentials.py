@@ -13,19 +13,6 @@ APPS = "environments/nonprod/dev/applications"
 SERVICES = "environments/nonprod/dev/platform"
 
 
-@pytest.fixture
-def apps() -> dict[str, Any]:
-    """The seed's ApplicationClaim."""
-    return example("dev/dev-apps-claim.yaml")
-
-
-@pytest.fixture
-def there(platform: Platform) -> Platform:
-    """A platform that is bootstrapped."""
-    platform.bootstrap()
-    return platform
-
-
 def everything_said(platform: Platform) -> str:
     """Every file and every message in Git, every status and every Event that was ever written."""
     history = platform.git("log", "-p", "--text", "--format=%B", "main")

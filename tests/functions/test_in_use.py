@@ -18,13 +18,6 @@ SERVICES = example("dev/dev-platform-claim.yaml")
 DEV = "environments/nonprod/dev"
 
 
-@pytest.fixture
-def there(platform: Platform) -> Platform:
-    """A platform that is bootstrapped."""
-    platform.bootstrap()
-    return platform
-
-
 def without(*environments: str) -> list[dict[str, Any]]:
     """The platform's clusters but for some environments."""
     clusters = example("bootstrap-claim.yaml")["spec"]["clusters"]

@@ -20,13 +20,6 @@ SET = "appsets/nonprod/platform/dev-platform-appset.yaml"
 SHOP = {"name": "shop"}
 
 
-@pytest.fixture
-def there(platform: Platform) -> Platform:
-    """A platform that is bootstrapped."""
-    platform.bootstrap()
-    return platform
-
-
 def named(name: str, namespace: str = "platform-system", **spec: Any) -> dict[str, Any]:
     """Another InfrastructureClaim."""
     return CLAIM | {"metadata": {"name": name, "namespace": namespace}, "spec": CLAIM["spec"] | spec}

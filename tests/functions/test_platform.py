@@ -15,13 +15,6 @@ def claim() -> dict[str, Any]:
     return example("dev/dev-platform-claim.yaml")
 
 
-@pytest.fixture
-def there(platform: Platform) -> Platform:
-    """A platform that is bootstrapped."""
-    platform.bootstrap()
-    return platform
-
-
 def commits(platform: Platform) -> int:
     return int(platform.git("rev-list", "--count", "main"))
 

@@ -24,25 +24,6 @@ EXAMPLES = {
 THEIRS = "example.com/theirs"
 
 
-@pytest.fixture
-def apps() -> dict[str, Any]:
-    """The seed's ApplicationClaim."""
-    return example(EXAMPLES["ApplicationClaim"])
-
-
-@pytest.fixture
-def services() -> dict[str, Any]:
-    """The seed's PlatformClaim."""
-    return example(EXAMPLES["PlatformClaim"])
-
-
-@pytest.fixture
-def there(platform: Platform) -> Platform:
-    """A platform that is bootstrapped."""
-    platform.bootstrap()
-    return platform
-
-
 def watch_finalizers(platform: Platform) -> list[tuple[list[str], str | None]]:
     """Every change of finalizers from now on, with the head of Git at that moment."""
     seen: list[tuple[list[str], str | None]] = []
