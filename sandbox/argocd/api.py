@@ -113,16 +113,21 @@ class Api:
         """Merge `patch` into an object."""
         return self._request("PATCH", kind.path(namespace, name, subresource), body=patch, content_type=_MERGE_PATCH)
 
-    def delete(self, kind: Kind, namespace: str, name: str, *, propagation: str = "", uid: str = "") -> None:
-        """Delete an object; one that is gone already is fine. With `uid`, only that very object."""
+    def delete(self, kind: Kind, namespace: str, name: str, *, propagation: str = "", uid: str = "") -> Json | None:
+        """Delete an object; one that is gone already is fine. With `uid`, only that very object.
+
+        Returns what is left of it while others see it off, None when it is gone.
+        """
         body: Json = {"kind": "DeleteOptions", "apiVersion": "v1"}
         body |= {"propagationPolicy": propagation} if propagation else {}
         body |= {"preconditions": {"uid": uid}} if uid else {}
         try:
-            self._request("DELETE", kind.path(namespace, name), body=body)
+            left = self._request("DELETE", kind.path(namespace, name), body=body)
         except ApiError as error:
             if error.code not in (NOT_FOUND, CONFLICT):
                 raise
+            return None
+        return left if "deletionTimestamp" in (left.get("metadata") or {}) else None
 
     def kind(self, group: str, kind: str) -> Kind | None:
         """The served kind in its preferred version, or None; what was not known is asked for again."""

@@ -34,7 +34,9 @@ def decide(application: Json, sync: Json, comparison: Comparison) -> Decision:
     if application.get("operation") or "deletionTimestamp" in application["metadata"]:
         return Decision()
     prune = bool(automated.get("prune"))
-    differing = [one for one in comparison.counted if not one.in_sync]
+    differing = [one for one in comparison.counted if not one.in_sync and not one.going]
+    if not differing:
+        return Decision()
     if not prune and all(one.requires_pruning for one in differing):
         return Decision()
     wanted = sync.get("revisions") or [sync.get("revision", "")]

@@ -50,6 +50,11 @@ class Managed:
         return self.target is None and self.live is not None
 
     @property
+    def going(self) -> bool:
+        """Whether it shall not be there, and its deletion is under way."""
+        return self.requires_pruning and "deletionTimestamp" in (self.live or {})["metadata"]
+
+    @property
     def in_sync(self) -> bool:
         """Whether applying it would change nothing."""
         if self.target is None or self.live is None:

@@ -65,6 +65,11 @@ class Store:
         if watch := self._watches.get((kind.group, kind.kind, "")):
             watch.put(written)
 
+    def drop(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Take over that an object was deleted, so that the next look does not see it any more."""
+        if watch := self._watches.get((kind.group, kind.kind, "")):
+            watch.drop((namespace, name), uid)
+
     def followed(self) -> list[Kind]:
         """The kinds of which every object is watched."""
         with self._lock:
@@ -100,6 +105,7 @@ class Watch:
         self._on_change = on_change
         self._objects: dict[Key, Json] = {}
         self._line: socket.socket | None = None
+        self._reached = 0  # the resourceVersion up to which the watch has told
         self._seen: dict[Key, Json] = {}  # as the watch told it, which what was written here may be ahead of
         self._lock = threading.Lock()
 
@@ -125,12 +131,21 @@ class Watch:
             return list(self._objects.values())
 
     def put(self, written: Json) -> None:
-        """Take a newer version over; one that is gone meanwhile stays gone."""
+        """Take a newer version over.
+
+        An unknown object is taken only if the watch is not as far as that: else it was told already that it is gone.
+        """
         with self._lock:
             key = _key(written)
             known = self._objects.get(key)
-            if known is not None and _version(written) > _version(known):
-                self._objects[key] = written
+            if _version(written) > (self._reached if known is None else _version(known)):
+                self._objects[key] = {"apiVersion": self.kind.api_version, "kind": self.kind.kind} | written
+
+    def drop(self, key: Key, uid: str) -> None:
+        """Forget an object; another one of that name stays."""
+        with self._lock:
+            if key in self._objects and self._objects[key]["metadata"]["uid"] == uid:
+                del self._objects[key]
 
     def _run(self) -> None:
         failures, told = 0, ""
@@ -155,6 +170,7 @@ class Watch:
             found[_key(item)] = {"apiVersion": self.kind.api_version, "kind": self.kind.kind} | item
         with self._lock:
             before, self._seen, self._objects = self._seen, dict(found), found
+            self._reached = int(document["metadata"]["resourceVersion"])
         self.synced.set()
         for key in before.keys() | found.keys():
             old, new = before.get(key), found.get(key)
@@ -186,6 +202,8 @@ class Watch:
         if change == "ERROR":
             raise ApiError(int(item.get("code", _GONE)), str(item.get("message")))
         version = str(item["metadata"]["resourceVersion"])
+        with self._lock:
+            self._reached = max(self._reached, int(version))
         if change == "BOOKMARK":
             return version
         key = _key(item)

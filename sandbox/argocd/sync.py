@@ -132,7 +132,11 @@ class Syncer:
         try:
             if one.kind is not None and one.live is not None:
                 uid = one.live["metadata"]["uid"]
-                self._api.delete(one.kind, namespace, name, propagation="Foreground", uid=uid)
+                left = self._api.delete(one.kind, namespace, name, propagation="Foreground", uid=uid)
+                if left is None:
+                    self._store.drop(one.kind, namespace, name, uid)
+                else:
+                    self._store.put(one.kind, left)
         except ApiError as error:
             return _failure(one, "Sync", error)
         return _result(one, "Sync", "Pruned", "pruned", phase=SUCCEEDED)
@@ -149,6 +153,7 @@ class Syncer:
             if one.live is None:
                 written = self._create(kind, target)
                 if written is not None:
+                    self._store.put(kind, written)
                     return _result(one, step, "Synced", f"{said} created")
             live = self._api.get(kind, namespace, name) or {}
             patch = difference(live, predicted(live, target))
