@@ -83,6 +83,23 @@ def test_it_is_told_why_and_the_claim_goes_back(box: Box) -> None:
     assert (back["what"], back["fieldManager"]) == ("changed", "infraforge-cli")
 
 
+def test_an_image_that_never_starts_is_followed_to_its_deployment(box: Box) -> None:
+    """The claim is Ready and the Application Synced; what says why is the workload."""
+    until(lambda: why(box)["well"], "everything runs")
+    shared = [link["step"] for link in why(box)["links"]]
+    assert shared == ["claim", "event", "platform", "valid", "commit", "root", "set"]
+    set_tag(box, "v1.3.0-rc.1")
+    box.wait_true()
+    until(lambda: (why(box, "ecommerce-platform")["first"] or {}).get("state") == "wrong", "it is not well")
+    first = why(box)["first"]
+    assert (first["step"], first["subject"]) == ("object", "deployment/dev-ecommerce-platform in dev")
+    assert first["message"].startswith("ProgressDeadlineExceeded: ")
+    assert first["look"].startswith("kubectl describe deployment/dev-ecommerce-platform -n dev --kubeconfig ")
+    assert why(box, "user-service")["well"]
+    set_tag(box, "v1.2.3")
+    box.wait_true()
+
+
 def test_a_hand_edit_stands_in_the_history(box: Box, tmp_path: Path) -> None:
     person = box.person(tmp_path / "clone")
     person.start()
