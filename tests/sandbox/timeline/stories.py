@@ -30,11 +30,16 @@ _CACHED: Final = re.compile(r"(<path to cached source>|(?<=[ ])/[^ :]*?)(?=/envi
 
 @dataclass
 class Story:
-    """`path` is the states that an object passed, by what they are states of; `start` those that it had before."""
+    """`path` is the states that an object passed, by what they are states of; `start` those that it had before.
+
+    `revisions` are the commits that it was last compared with, `last` what it was before its deletion began.
+    """
 
     start: dict[str, str] = field(default_factory=dict)
+    revisions: list[str] = field(default_factory=list)
     appears: list[str] = field(default_factory=list)
     path: dict[str, list[str]] = field(default_factory=dict)
+    last: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def tell(changes: Iterable[Change], before: Mapping[Name, Json]) -> Outcome:
         if name not in found:
             # Of an object that is first seen when it changes, nobody recorded from what.
             known = last.get(name, change.object if change.event == "MODIFIED" else None)
-            found[name] = Story(_states(known) if known else {})
+            found[name] = Story(_states(known), _revisions(known), last=facts(known)) if known else Story()
         story = found[name]
         if change.event == "DELETED":
             story.appears.append("gone")
@@ -64,6 +69,7 @@ def tell(changes: Iterable[Change], before: Mapping[Name, Json]) -> Outcome:
             continue
         if change.event == "ADDED":
             story.appears.append("there")
+            story.start, story.revisions = {}, []
         _pass(story, change.object)
         last[name] = change.object
     for story in found.values():
@@ -90,6 +96,12 @@ def _pass(story: Story, value: Json) -> None:
         if "going" not in story.appears[-1:]:
             story.appears.append("going")
         return
+    story.last = facts(value)
+    revisions = _revisions(value)
+    if revisions and revisions != story.revisions:
+        moved = ["-" if commit in story.revisions else "moved" for commit in revisions]
+        story.path.setdefault("revisions", []).append(" ".join(moved))
+        story.revisions = revisions
     for key, state in _states(value).items():
         states = story.path.setdefault(key, [])
         if state and state != (states[-1] if states else story.start.get(key, "")):
@@ -100,12 +112,20 @@ def _states(value: Json) -> dict[str, str]:
     status = value.get("status") or {}
     if value["kind"] == "ApplicationSet":
         conditions = status.get("conditions") or ()
-        return {f"condition {one['type']}": f"{one['status']} {one['reason']}" for one in conditions}
+        return {f"condition {c['type']}": f"{c['status']} {c['reason']}: {meaning(c['message'])}" for c in conditions}
     return {
         "sync": (status.get("sync") or {}).get("status", ""),
         "health": _health(status.get("health") or {}),
         "operation": " ".join(_operation(value) or ()).strip(),
+        "conditions": "; ".join(f"{one['type']}: {meaning(one['message'])}" for one in status.get("conditions") or ()),
     }
+
+
+def _revisions(value: Json) -> list[str]:
+    """Return the commits that an Application was compared with, in the order of its sources."""
+    sync = (value.get("status") or {}).get("sync") or {}
+    found = sync.get("revisions") or [sync.get("revision", "")]
+    return found if all(_SHA.fullmatch(commit) for commit in found) else []
 
 
 def _health(health: Json) -> str:
@@ -114,7 +134,7 @@ def _health(health: Json) -> str:
     # not in `root-new-set-refresh`.
     if health.get("status") == "Progressing" and "ApplicationSet:" in health.get("message", ""):
         return ""
-    return str(health.get("status", ""))
+    return f"{health.get('status', '')} {health.get('message', '')}".strip()
 
 
 def _operation(value: Json) -> tuple[str, str] | None:

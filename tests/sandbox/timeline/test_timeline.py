@@ -7,6 +7,7 @@ case. What may differ is listed with its reason in `cases.DIFFERENT`, and must d
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,11 +15,11 @@ import pytest
 from tests.sandbox.timeline.cases import CHAINS, DIFFERENT, MOST_DIFFERENT, Case, Chain
 from tests.sandbox.timeline.forge import Server
 from tests.sandbox.timeline.recording import Change, recorded
-from tests.sandbox.timeline.stories import Outcome, Story, facts, tell
+from tests.sandbox.timeline.stories import Name, Outcome, Story, facts, tell
 from tests.sandbox.timeline.world import Loop, World, world
 
 Json = dict[str, Any]
-Played = Mapping[str, Future[list[Outcome | Exception]]]
+Chains = Mapping[str, Future[list["Played | Exception"]]]
 _SIDE_BY_SIDE = 12
 _PLACES = {case.name: (chain, number) for chain in CHAINS for number, case in enumerate(chain.cases)}
 
@@ -41,9 +42,17 @@ def expected(chain: Chain) -> list[Outcome]:
     return outcomes
 
 
-def play(chain: Chain, made: World) -> list[Outcome | Exception]:
+@dataclass(frozen=True)
+class Played:
+    """What the stand-in made of a case; `astray` are charts' objects that are there, or not, and should not be so."""
+
+    outcome: Outcome
+    astray: list[str]
+
+
+def play(chain: Chain, made: World) -> list[Played | Exception]:
     """Do what was done, and return what came of the cases; one that fails ends the chain."""
-    outcomes: list[Outcome | Exception] = []
+    played: list[Played | Exception] = []
     try:
         made.case = chain.name
         for action in chain.before:
@@ -55,19 +64,34 @@ def play(chain: Chain, made: World) -> list[Outcome | Exception]:
             for action in case.actions:
                 action(made)
                 made.rest()
-            outcomes.append(tell(list(made.seen), before))
+            played.append(Played(tell(list(made.seen), before), list(astray(made))))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again by the tests that it concerns
-        outcomes += [error] * (len(chain.cases) - len(outcomes))
-    return outcomes
+        played += [error] * (len(chain.cases) - len(played))
+    return played
+
+
+def astray(made: World) -> Iterator[str]:
+    """Yield what an Application that is gone left or took against its finalizer, and what a living one lacks.
+
+    The recording shows no object of a chart; what became of them is in PROTOCOLS.md, case by case.
+    """
+    last = {change.name: change for change in made.seen if change.kind == "Application"}
+    for name, change in last.items():
+        finalizers = change.object["metadata"].get("finalizers") or ()
+        takes = change.event == "DELETED" and any(one.startswith("resources-finalizer") for one in finalizers)
+        for one in (change.object.get("status") or {}).get("resources") or ():
+            found = made.holds(one["kind"], one["namespace"], one["name"])
+            if found is takes and (takes or one["status"] == "Synced"):
+                yield f"{name}: {one['kind']} {one['namespace']}/{one['name']} is {'' if found else 'not '}there"
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chains]:
     """What the stand-in did, by chain: all chains are under way at once."""
     folder = tmp_path_factory.mktemp("timeline")
     loop = Loop()
 
-    def run(number: int, chain: Chain) -> list[Outcome | Exception]:
+    def run(number: int, chain: Chain) -> list[Played | Exception]:
         with world(loop, folder / f"world-{number}", server.forge(f"forge-{number}")) as made:
             return play(chain, made)
 
@@ -86,8 +110,16 @@ def differences(case: Case, recorded_: Outcome, seen: Outcome) -> Iterator[str]:
         # Of an object that the recording never showed, only what happened to it is compared.
         if name in recorded_.objects or name in recorded_.stories:
             for document, outcome in ((mine, recorded_), (theirs, seen)):
-                document["end"] = facts(outcome.objects[name]) if name in outcome.objects else {}
+                document["end"] = _end(name, outcome)
         yield from (f"{'/'.join(name)} {line}" for line in _compare(mine, theirs))
+
+
+def _end(name: Name, outcome: Outcome) -> Json:
+    value = outcome.objects.get(name)
+    if value is None or "deletionTimestamp" in value["metadata"]:
+        story = outcome.stories.get(name, Story())
+        return {"gone": value is None, **story.last}
+    return facts(value)
 
 
 def _compare(one: Json, other: Json, where: str = "") -> Iterator[str]:
@@ -100,13 +132,13 @@ def _compare(one: Json, other: Json, where: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", recorded())
-def test_case(name: str, played: Played) -> None:
+def test_case(name: str, played: Chains) -> None:
     """Which objects appear and go, the states they pass, and what they are in the end."""
     chain, number = _PLACES[name]
-    outcome = played[chain.name].result()[number]
-    if isinstance(outcome, Exception):
-        raise outcome
-    found = list(differences(chain.cases[number], expected(chain)[number], outcome))
+    case = played[chain.name].result()[number]
+    if isinstance(case, Exception):
+        raise case
+    found = [*differences(chain.cases[number], expected(chain)[number], case.outcome), *case.astray]
     if name in DIFFERENT:
         assert found, f"no longer different ({DIFFERENT[name]}): take it off the list"
     else:

@@ -123,7 +123,8 @@ class World:
 
     def holds(self, kind: str, namespace: str, name: str) -> bool:
         """Whether the cluster has an object of a chart."""
-        resource = {"ConfigMap": "configmaps", "Deployment": "deployments.apps"}.get(kind, f"{kind.lower()}s")
+        groups = {"Deployment": "deployments.apps", "ApplicationSet": "applicationsets.argoproj.io"}
+        resource = groups.get(kind, f"{kind.lower()}s")
         return self._loop.call(lambda: self._cluster.storage.get(resource, (namespace, name)) is not None)
 
     def rest(self) -> None:
