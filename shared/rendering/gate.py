@@ -28,7 +28,6 @@ from shared.rendering.trial import Renderer, Trial, Verdict
 from shared.rendering.wanted import Wanted
 
 RENDER_FAILED: Final = "RenderFailed"
-CHART_MISSING: Final = "ChartMissing"
 MAX_VERDICTS: Final = 1024
 PATIENCE: Final = 300.0
 """Seconds until a rendering that could not be judged is tried again, and so an engine that does not load."""
@@ -95,7 +94,7 @@ class Gate:
         """
         found, verdict = self._look(organization, wanted)
         if isinstance(found, Missing):
-            return Hold(CHART_MISSING, f"{claim_path}.chart: {found.message}".removeprefix("."))
+            return Hold(found.reason, f"{claim_path}.chart: {found.message}".removeprefix("."))
         if not isinstance(found, Files) or verdict.outcome not in {"refused", "invalid"}:
             return None
         if not verdict.message.startswith(SCHEMA) and _asks_the_cluster(found.content):

@@ -30,6 +30,7 @@ from shared.oci import ChartMissing, HostNotAllowed
 from shared.rendering.package import MAX_BYTES, MAX_FILES, Unfit, harmless, unpack
 from shared.wording import listed
 
+CHART_MISSING: Final = ChartMissing.__name__
 MANIFEST: Final = "Chart.yaml"
 MAX_CHARTS: Final = 64
 MAX_KEPT: Final = 8 * 1024 * 1024
@@ -68,9 +69,10 @@ class Files:
 
 @dataclass(frozen=True)
 class Missing:
-    """There is no such chart; the message says what there is."""
+    """There is no such chart, or none that this installation may have; the message says what there is."""
 
     message: str
+    reason: str = CHART_MISSING
     size: int = 0
 
 
@@ -172,7 +174,7 @@ class Sources:
         try:
             return Files(harmless(unpack(self._registries.pull(chart.registry or "", chart.name, chart.revision))))
         except (ChartMissing, HostNotAllowed) as error:
-            return Missing(str(error))
+            return Missing(str(error), error.reason)
         except (InfraForgeError, Unfit) as error:
             return Unknown(f"{chart.registry}/{chart.name} {chart.revision} cannot be read: {error}")
 

@@ -10,9 +10,9 @@ from shared import charts
 from shared.argocd import Chart
 from shared.drafts import Draft, Hold
 from shared.git import Repository
-from shared.rendering.gate import CHART_MISSING, MAX_VERDICTS, PATIENCE, RENDER_FAILED, Gate
+from shared.rendering.gate import MAX_VERDICTS, PATIENCE, RENDER_FAILED, Gate
 from shared.rendering.process import Process
-from shared.rendering.sources import Sources
+from shared.rendering.sources import CHART_MISSING, Sources
 from shared.rendering.trial import Trial, Verdict
 from shared.rendering.wanted import Wanted
 from tests.shared.git.backend import Backend

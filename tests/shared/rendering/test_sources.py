@@ -221,7 +221,11 @@ def test_a_version_in_a_registry_is_pulled_once_in_a_while(repository: Repositor
     ("answer", "expected", "why"),
     [
         (ChartMissing("no version 2"), Missing("no version 2"), "the registry says so"),
-        (HostNotAllowed("not allowed"), Missing("not allowed"), "this installation says so, whatever ArgoCD does"),
+        (
+            HostNotAllowed("not allowed"),
+            Missing("not allowed", "RegistryNotAllowed"),
+            "this installation says so, whatever ArgoCD does",
+        ),
         (Forbidden("private"), Unknown("ghcr.io/acme/small 1 cannot be read: private"), "ArgoCD may have a password"),
         (RegistryUnavailable("down"), Unknown("ghcr.io/acme/small 1 cannot be read: down"), "it may be up again"),
         (b"", Unknown("ghcr.io/acme/small 1 cannot be read: the archive is damaged, or none"), "no archive"),
