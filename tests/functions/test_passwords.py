@@ -16,7 +16,7 @@ from shared.auth_secrets import SECRETS, without_password
 from shared.claims import PlatformClaim
 from shared.environments import Environment
 from shared.errors import Forbidden, KubeUnavailable, TransientError
-from shared.events import PING, Event
+from shared.events import PING, SERVICES, Event
 from shared.git import Writer
 from shared.kinds import PLATFORM
 from shared.kube.client import Document, KubeNotFound, Resource
@@ -110,6 +110,17 @@ def test_it_is_made_once(there: Platform, vault: Vault, claim: dict[str, Any]) -
     there.reconciler("PlatformClaim").react(Event("ping", PING))
     assert vault.objects["secrets", NAMESPACE, NAMES[0]] == made
     assert vault.looks == 0
+
+
+def test_one_that_was_lost_is_made_again_and_told(there: Platform, vault: Vault, claim: dict[str, Any]) -> None:
+    """No file changes by it, but the applications that are bound to the service wait for it."""
+    there.apply(claim)
+    assert there.react(there.live(claim), "event-2") is None, "nothing new"
+    del vault.objects["secrets", NAMESPACE, NAMES[0]]
+    reply = there.react(there.live(claim), "event-3")
+    assert reply is not None
+    assert reply[0]["ce-type"] == SERVICES
+    assert NAMES[0] in {name for _, _, name in vault.objects}
 
 
 def test_it_survives_the_claim(there: Platform, vault: Vault, claim: dict[str, Any]) -> None:

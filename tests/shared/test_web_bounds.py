@@ -6,6 +6,7 @@ import threading
 import pytest
 from flask import Response
 from gunicorn.http.errors import InvalidChunkSize, NoMoreData  # type: ignore[import-untyped]  # it publishes no types
+from werkzeug.test import TestResponse
 
 from shared.errors import GiteaUnavailable
 from shared.events import Event
@@ -121,7 +122,12 @@ def test_a_full_house_keeps_nobody_waiting() -> None:
         post.start()
     for _ in posts:
         assert held.inside.acquire(timeout=10)
-    refused = client.post("/", headers=EVENT)
+    refusals: list[TestResponse] = []
+    asking = threading.Thread(target=lambda: refusals.append(client.post("/", headers=EVENT)), daemon=True)
+    asking.start()
+    asking.join(10)
+    assert refusals, "it waits for room"
+    (refused,) = refusals
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     assert refused.text == "Busy: 2 events are being worked on: try again\n"
     assert_short(refused)
