@@ -54,6 +54,8 @@ class Applications:
     poll: float
     again: Callable[[Key, float], None]
     _wanted: dict[Key, Level] = field(default_factory=dict)
+    _invalid: dict[Key, Json] = field(default_factory=dict)
+    """The specs that were found invalid: nothing was compared, and nothing will be until the spec is another one."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def want(self, key: Key, level: Level) -> None:
@@ -67,6 +69,7 @@ class Applications:
         if application is None:
             with self._lock:
                 self._wanted.pop(key, None)
+                self._invalid.pop(key, None)
             return
         project = self.store.get(PROJECT, key[0], application["spec"].get("project", ""))
         level = self._level(key, application)
@@ -90,15 +93,19 @@ class Applications:
             level = self._wanted.pop(key, Level.NONE)
         if APPLICATION_REFRESH in (application["metadata"].get("annotations") or {}):
             return Level.FORCED
-        compared = (status.get("sync") or {}).get("comparedTo") or {}
-        if _sources(compared) != sources_of(application["spec"]) and not _invalid(status):
-            return Level.FORCED
-        if (compared.get("destination") or {}) != application["spec"]["destination"] and not _invalid(status):
-            return max(level, Level.LATEST)
+        if self._invalid.get(key) != application["spec"]:
+            compared = (status.get("sync") or {}).get("comparedTo") or {}
+            if _sources(compared) != sources_of(application["spec"]) or _invalid(status):
+                return Level.FORCED
+            if (compared.get("destination") or {}) != application["spec"]["destination"]:
+                return max(level, Level.LATEST)
         return max(level, Level.LATEST) if _age(application) >= self.poll else level
 
     def _refresh(self, application: Json, project: Json | None, level: Level) -> Json:
+        key = (application["metadata"]["namespace"], application["metadata"]["name"])
+        self._invalid.pop(key, None)
         if problems := violations(application["spec"], project):
+            self._invalid[key] = application["spec"]
             conditions = [{"type": "InvalidSpecError", "message": text} for text in problems]
             return self._tell(application, application_status.invalid(application, conditions))
         problem, target = "", Target((), (), ())
@@ -113,7 +120,6 @@ class Applications:
         if decision.problem:
             conditions.append({"type": "SyncError", "message": decision.problem})
         if decision.wait:
-            key = (application["metadata"]["namespace"], application["metadata"]["name"])
             self.want(key, Level.LATEST)
             self.again(key, decision.wait)
         if decision.operation:
@@ -243,5 +249,5 @@ def _sources(compared: Json) -> list[Json]:
 
 
 def _invalid(status: Json) -> bool:
-    """Whether the last look found the spec invalid: then nothing was compared, and only a poll looks again."""
+    """Whether the last look found the spec invalid."""
     return any(one["type"] == "InvalidSpecError" for one in status.get("conditions") or [])

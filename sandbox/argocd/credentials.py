@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sandbox.argocd.api import Json
@@ -18,7 +18,7 @@ class Login:
     """User name and password, which no message shows."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
 
     @property
     def header(self) -> str:

@@ -347,3 +347,19 @@ def test_the_namespace_that_is_missing_is_made_on_wish(here: World) -> None:
     here.api.create(APPLICATION, application("yes", git("app"), syncPolicy=policy, destination=where))
     until(lambda: here.status("yes") == WELL)
     assert here.api.get(NAMESPACE, "", "fresh")
+
+
+def test_a_spec_that_was_invalid_is_looked_at_when_it_is_mended(here: World) -> None:
+    """Its own mending counts, and the project's."""
+    here.forge.push("argo/manifests", _manifests(_config_map("one")))
+    here.api.create(APPLICATION, application("plain", git("app"), project="late"))
+    until(lambda: here.status("plain")[:2] == ("Unknown", "Unknown"))
+    (condition,) = here.application("plain")["status"]["conditions"]
+    assert condition["message"] == "Application referencing project late which does not exist"
+    metadata, spec = {"name": "late", "namespace": ARGOCD}, {"sourceRepos": ["*"], "destinations": []}
+    project = {"apiVersion": PROJECT.api_version, "kind": "AppProject", "metadata": metadata, "spec": spec}
+    here.api.create(PROJECT, project)
+    until(lambda: "do not match any of the allowed" in here.application("plain")["status"]["conditions"][0]["message"])
+    here.api.patch(APPLICATION, ARGOCD, "plain", {"spec": {"project": "default"}})
+    until(lambda: here.status("plain") == WELL)
+    assert "conditions" not in here.application("plain")["status"]
