@@ -24,7 +24,7 @@ from tests.e2e.person import Person
 from tests.e2e.repository import Bare
 from tests.e2e.waiting import until
 
-CLAIMS = ("bootstrapclaims", "applicationclaims", "platformclaims")
+CLAIMS = ("bootstrapclaims", "infrastructureclaims", "applicationclaims", "platformclaims")
 FUNCTIONS = ("bootstrap", "application", "platform")
 UPDATE = "dev.knative.apiserver.resource.update"
 PATIENCE = 60.0
@@ -132,7 +132,7 @@ class Box:
                 wrong.append(f"{name}: {condition(document)}")
             elif sha not in commits or commits[sha].claim != name:
                 wrong.append(f"{name}: names {sha}, which is not in Git or not its own")
-            rows = [*status.get("applications", ()), *status.get("services", ())]
+            rows = [row for field in ("applications", "services", "namespaces") for row in status.get(field, ())]
             wrong += [f"{name}: {row['name']} names {row['commit']}" for row in rows if row["commit"] not in commits]
         return wrong
 

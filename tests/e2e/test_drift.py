@@ -62,6 +62,11 @@ def edit_services(person: Person) -> None:
         person.write(path, person.read(path) + "stranger: true\n")
 
 
+def edit_namespaces(person: Person) -> None:
+    path = "environments/nonprod/dev/platform/namespaces/values.yaml"
+    person.write(path, person.read(path).replace("role: view", "role: admin"))
+
+
 def edit_root_app(person: Person) -> None:
     path = "root-apps/prod/apps-rootapp.yaml"
     person.write(path, person.read(path) + "# mine\n")
@@ -77,13 +82,15 @@ class Case:
 
 DEV_APPS, PLATFORM = "ApplicationClaim/dev/dev-apps", "BootstrapClaim/platform-system/platform-bootstrap"
 DEV_SERVICES = "PlatformClaim/platform-services/dev-platform"
+DEV_NAMESPACES = "InfrastructureClaim/platform-system/dev-infrastructure"
 CASES = [
     Case(edit_values, frozenset({DEV_APPS}), "a value that the claim has otherwise"),
     Case(add_application, frozenset({DEV_APPS}), "a folder that ArgoCD would deploy"),
     Case(add_set, frozenset({PLATFORM}), "a set for an environment that does not exist"),
     Case(add_readme, frozenset({PLATFORM}), "the fixed structure has no README"),
     Case(remove_application, frozenset({DEV_APPS}), "what the claim still wants"),
-    Case(remove_environment, frozenset({DEV_APPS, DEV_SERVICES, PLATFORM}), "of three claims at once"),
+    Case(remove_environment, frozenset({DEV_APPS, DEV_SERVICES, DEV_NAMESPACES, PLATFORM}), "of four claims at once"),
+    Case(edit_namespaces, frozenset({DEV_NAMESPACES}), "access that no claim gives"),
     Case(edit_services, frozenset({"PlatformClaim/platform-services/prod-platform"}), "two files of a PlatformClaim"),
     Case(edit_root_app, frozenset({PLATFORM}), "the structure itself"),
 ]
