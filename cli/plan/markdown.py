@@ -28,9 +28,10 @@ def markdown(report: Report) -> str:
         parts.append("\n".join(_table(report)) + "\n")
     parts += [f"- :x: {plain(str(fault))}\n" for fault in report.errors]
     parts += [f"- {plain(note)}\n" for note in report.notes]
-    heads = [list(_head(plan)) for plan in report.claims]
+    told_of = [plan for plan in report.claims if not plan.is_silent]
+    heads = [list(_head(plan)) for plan in told_of]
     room = LIMIT - sum(map(len, parts)) - sum(len(line) + 1 for head in heads for line in head)
-    for plan, head in zip(report.claims, heads, strict=True):
+    for plan, head in zip(told_of, heads, strict=True):
         parts += head
         for title, blocks in _details(plan):
             fitting = _fitting(blocks, room)

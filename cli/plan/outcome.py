@@ -93,16 +93,10 @@ def render(plan: ClaimPlan, played: Played, renderer: Renderer) -> None:
     part, edit = _part(plan.kind, plan.place), played.edit
     if part is None or edit is None:
         return
-    spec = part.rows_of(played.status)
-    places = (
-        {RESERVED_SERVICE: ""} if part.is_shared else {row.name: f"{part.rows}[{at}]" for at, row in enumerate(spec)}
-    )
     kept = {} if part.is_shared else {one.path: None for one in plan.prunes if one.held}
     held = frozenset(path.rpartition("/")[2] for path in kept)
-    asked = Asked(part.set_path, part.owns, places, held)
-    changes, faults = renderer.compare(edit.before, edit.after.after(kept), asked)
-    plan.objects += changes
-    plan.errors += faults
+    asked = Asked(part.set_path, part.owns, [row.name for row in part.rows_of(played.status)], held)
+    plan.objects += renderer.compare(edit.before, edit.after.after(kept), asked)
 
 
 def platform_objects(plan: ClaimPlan, stage: Stage) -> None:
@@ -160,9 +154,8 @@ def _held_rows(part: Part, spec: Mapping[str, Any], rows: Sequence[Any]) -> Iter
     places = {row["name"]: index for index, row in enumerate(spec.get(part.rows) or ())}
     for row in rows:
         if row.state == "Held" and row.reason != CONFIRMATION:
-            where = f"spec.{part.rows}[{places[row.name]}]"
-            message = str(row.message or "")
-            yield Fault("" if where in message else where, message, row.reason)
+            where, message = f"{part.rows}[{places[row.name]}]", str(row.message or "")
+            yield Fault("" if where in message else f"spec.{where}", message, row.reason)
 
 
 def _kept(part: Part, rows: Sequence[Any]) -> dict[str, str]:

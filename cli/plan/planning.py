@@ -1,18 +1,15 @@
 """From files with claims to the whole plan."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 
 from cli.cluster import Cluster
 from cli.exits import Failure
 from cli.manifests import Manifest, examine
 from cli.plan.outcome import describe, platform_objects, render
-from cli.plan.rendering import Renderer
 from cli.plan.report import Against, ClaimPlan, Fault, Report
 from cli.plan.stage import nowhere
 from cli.plan.surroundings import Sites, Surroundings
 from cli.plan.wishes import Wish, wishes
-from shared.helm import Engine
 from shared.kinds import BOOTSTRAP
 
 DEFAULT_NAMESPACE = "default"
@@ -35,21 +32,20 @@ def plan(
     with Surroundings.of(cluster, sites, _planned_address(manifests)) as around:
         found, faults, notes = wishes(manifests, cluster, around.standing, place)
         report.errors += faults
-        with closing(Renderer(around.library, Engine.load())) as renderer:
-            report.claims = [_claim(wish, number, around, renderer) for number, wish in enumerate(found)]
+        report.claims = [_claim(wish, number, around) for number, wish in enumerate(found)]
         host = str(cluster.http.base_url).rstrip("/") if cluster is not None else None
         report.against = Against(host, around.checkout.commit)
-        report.notes += dict.fromkeys([*notes, *around.notes, *around.rehearsal.stage.refused, *renderer.notes])
+        report.notes += dict.fromkeys([*notes, *around.notes, *around.rehearsal.stage.refused, *around.renderer.notes])
     return report
 
 
-def _claim(wish: Wish, number: int, around: Surroundings, renderer: Renderer) -> ClaimPlan:
+def _claim(wish: Wish, number: int, around: Surroundings) -> ClaimPlan:
     stage, is_live = around.rehearsal.stage, around.rehearsal.stage.reader is not nowhere
     if not wish.playable:
         return describe(wish, None)
     played = around.rehearsal.play(wish.kind, wish.document(number))
     found = describe(wish, played)
-    render(found, played, renderer)
+    render(found, played, around.renderer)
     if wish.kind is BOOTSTRAP:
         stage.forget(BOOTSTRAP.resource, around.told)
         if is_live:

@@ -24,6 +24,7 @@ from shared.kube.client import Document, Resource
 from shared.kube.recorder import Recorder
 from shared.reconciler import Handler
 from shared.removal import Limits
+from shared.rendering.gate import Gate
 
 _NOBODYS_SETTINGS: Final = "INFRAFORGE_PLAN_"
 """The beginning of variables that nobody sets: those of a person's shell are not an installation's settings."""
@@ -60,6 +61,7 @@ class Rehearsal:
     shelf: Shelf
     settings: Settings
     library: Library
+    gate: Gate
 
     def play(self, kind: Kind[Any], document: Document) -> Played:
         """Converge the claim in `document`, which the stage holds from now on with the status that it comes to."""
@@ -105,6 +107,7 @@ class Rehearsal:
             "voltran": self.shelf,
             "limits": settings.limits,
             "last_mile": NoMile(),
+            "gate": self.gate,
             "layout": layout,
         }
         if kind is APPLICATION:

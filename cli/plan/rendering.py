@@ -6,7 +6,7 @@ from typing import Final
 
 from cli.plan.charts import Library
 from cli.plan.objects import Rendered, compare, objects
-from cli.plan.report import Fault, ObjectChange
+from cli.plan.report import ObjectChange
 from cli.plan.tree import Tree
 from cli.plan.workloads import Unreadable, Workload, workloads
 from shared.argocd import Chart
@@ -24,13 +24,12 @@ NO_ENGINE: Final = "Helm's engine is not installed (pip install helm-python-sdk)
 class Asked:
     """Which Applications to compare: those of the set at `set_path` whose rows `owns` accepts.
 
-    `places` are row → where the claim has it, e.g. `applications[0]`, "" for a claim that is one row; `held` are rows
-    that go only once a person has confirmed it.
+    `rows` are those of the claim in its order; `held` are rows that go only once a person has confirmed it.
     """
 
     set_path: str
     owns: Callable[[str], bool]
-    places: Mapping[str, str]
+    rows: Sequence[str]
     held: frozenset[str] = frozenset()
 
 
@@ -72,38 +71,28 @@ class Renderer:
         self._trials = Trials(self.library, self.engine) if self.engine is not None else None
         self.gate = Gate(self.library.sources, self._trials)
 
-    def compare(self, before: Tree, after: Tree, asked: Asked) -> tuple[list[ObjectChange], list[Fault]]:
-        """The objects that differ between two trees, and what does not render of the second."""
+    def compare(self, before: Tree, after: Tree, asked: Asked) -> list[ObjectChange]:
+        """The objects that differ between two trees."""
         if self.engine is None:
             self._note(NO_ENGINE)
-            return [], []
+            return []
         try:
             old, new = (workloads(tree, asked.set_path, self.engine) for tree in (before, after))
         except Unreadable as error:
             self._note(f"{error}: manifests are not shown")
-            return [], []
-        changes: list[ObjectChange] = []
-        faults: list[Fault] = []
-        order = {row: number for number, row in enumerate(asked.places)}
+            return []
+        order = {row: number for number, row in enumerate(asked.rows)}
         rows = {name: one.row for all_ in (old, new) for name, one in all_.items() if asked.owns(one.row)}
-        for name in sorted(rows, key=lambda name: (order.get(rows[name], len(order)), name)):
-            fault = self._fault(new[name], asked.places.get(rows[name], name)) if name in new else None
-            if fault is not None:
-                faults.append(fault)
-                continue
-            found = self._changes(name, old.get(name), new.get(name))
-            changes += [replace(one, held=rows[name] in asked.held) for one in found]
-        return changes, faults
+        return [
+            replace(one, held=rows[name] in asked.held)
+            for name in sorted(rows, key=lambda name: (order.get(rows[name], len(order)), name))
+            for one in self._changes(name, old.get(name), new.get(name))
+        ]
 
     def close(self) -> None:
         """End what was started."""
         if self._trials is not None:
             self._trials.close()
-
-    def _fault(self, workload: Workload, place: str) -> Fault | None:
-        """What the render gate says of it."""
-        hold = self.gate.judge(workload.organization, _wanted(workload), place)
-        return Fault("", hold.message, hold.reason) if hold else None
 
     def _changes(self, name: str, before: Workload | None, after: Workload | None) -> Iterator[ObjectChange]:
         if before == after:

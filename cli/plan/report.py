@@ -96,6 +96,11 @@ class ClaimPlan:
         return f"{self.kind}/{self.namespace}/{self.name}"
 
     @property
+    def is_silent(self) -> bool:
+        """Whether there is nothing to tell of it."""
+        return not (self.files or self.objects or self.prunes or self.confirmation or self.errors or self.notes)
+
+    @property
     def changes(self) -> bool:
         """Whether anything would change in Git or in the cluster."""
         return bool(self.files or any(one.change != "removed" or not one.kept for one in self.objects))

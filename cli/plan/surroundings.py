@@ -13,6 +13,7 @@ from cli.history.source import opened
 from cli.plan import clone_facts
 from cli.plan.charts import Library
 from cli.plan.rehearsal import Rehearsal, Settings
+from cli.plan.rendering import Renderer
 from cli.plan.stage import Query, Stage
 from cli.plan.stand_ins import Shelf
 from cli.plan.tree import Checkout
@@ -20,6 +21,7 @@ from cli.plan.wishes import KINDS, Name
 from cli.voltran import REPOSITORY
 from shared.claims import BootstrapClaim
 from shared.errors import InvalidClaim
+from shared.helm import Engine
 from shared.kinds import BOOTSTRAP
 from shared.kube.client import Document
 from shared.oci import ChartRegistries, HostPolicy
@@ -64,7 +66,7 @@ class Surroundings:
     """All that a plan looks at. `notes` say what could not be looked at."""
 
     rehearsal: Rehearsal
-    library: Library
+    renderer: Renderer
     checkout: Checkout
     notes: list[str] = field(default_factory=list)
     told: Sequence[Document] = ()
@@ -91,6 +93,8 @@ class Surroundings:
             is_there = any(claim.status.phase for claim in claims)
             checkout = _checkout(clones.get(organization, REPOSITORY), notes, needed=is_there)
             library = Library(clones.get, registries if cluster is not None else None)
+            renderer = Renderer(library, Engine.load())
+            stack.callback(renderer.close)
             stage = Stage(_reader(cluster)) if cluster is not None else Stage()
             system = claims[0].metadata.namespace if claims else clone_facts.SYSTEM_NAMESPACE
             settings = Settings(clone_facts.layout(checkout.tree, named), system)
@@ -112,7 +116,9 @@ class Surroundings:
                     others[name] = _checkout(clones.get(name, REPOSITORY), notes, needed=False)
                 return others[name]
 
-            yield cls(Rehearsal(stage, Shelf(at), settings, library), library, checkout, notes, told, standing)
+            yield cls(
+                Rehearsal(stage, Shelf(at), settings, library, renderer.gate), renderer, checkout, notes, told, standing
+            )
 
 
 @dataclass

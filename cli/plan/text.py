@@ -21,8 +21,9 @@ def show(report: Report, console: Console, *, full: bool) -> None:
     if report.claims:
         console.print(_table(report.claims))
     for plan in report.claims:
-        for line in _claim(plan, full=full):
+        for line in () if plan.is_silent else _claim(plan, full=full):
             console.print(line, soft_wrap=True)
+    console.print()
     for note in report.notes:
         console.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
     for fault in report.errors:

@@ -183,6 +183,14 @@ def test_what_is_wrong_is_said(planner: Planner, given: Document, wanted: list[t
         assert message in f"{error['field']}: {error['message']}"
 
 
+def test_what_helm_refuses_stays_in_git_as_it_is_and_its_neighbour_goes_on(planner: Planner) -> None:
+    given = applications(application("shop", "v2", values={"replicas": 5000}), application("cart", "v2"))
+    found = planner.one([given], FAILED)
+    assert [one["path"] for one in found["files"]] == [f"{FOLDER}/applications/cart/values.yaml"]
+    assert [one["application"] for one in found["images"]] == ["cart"]
+    assert {one["application"] for one in found["objects"]} == {"dev-cart"}
+
+
 def test_every_error_of_every_claim_is_said_at_once(planner: Planner) -> None:
     documents = [row[1] | {"metadata": {"name": f"c{index}", "namespace": "dev"}} for index, row in enumerate(WRONG)]
     found = planner.json(documents, FAILED)

@@ -121,7 +121,7 @@ def renderer(engine: Engine) -> Iterator[Renderer]:
 
 
 def asked(*rows: str) -> Asked:
-    return Asked(SET, lambda _: True, {row: f"applications[{index}]" for index, row in enumerate(rows)})
+    return Asked(SET, lambda _: True, rows)
 
 
 def embedded(renderer: Renderer, values: bytes = b"image: {repository: a, tag: b}\n", **charts: str) -> Tree:
@@ -134,43 +134,49 @@ def embedded(renderer: Renderer, values: bytes = b"image: {repository: a, tag: b
     return Tree({SET: content} | {f"{FOLDER}/{row}/values.yaml": values for row in charts})
 
 
-def test_every_application_that_does_not_render_is_named(renderer: Renderer) -> None:
-    """In the order of the claim, which is not that of the names."""
-    after = embedded(
-        renderer, b"image: {repository: a, tag: b}\nreplicas: 5000\n", a="web-service", b="worker", c="none"
-    )
-    changes, faults = renderer.compare(Tree(), after, asked("b", "a", "c"))
-    assert [(one.where, one.message.partition(" (helm")[0]) for one in faults[:2]] == [
-        ("", "applications[0].values.replicas: 5000 is above 100"),
-        ("", "applications[1].values.replicas: 5000 is above 100"),
-    ]
-    assert changes == []
+def test_what_does_not_render_is_a_note(renderer: Renderer) -> None:
+    """Whether that is an error of the claim, the render gate says."""
+    after = embedded(renderer, b"image: {repository: a, tag: b}\nreplicas: 5000\n", a="web-service")
+    assert renderer.compare(Tree(), after, asked("a")) == []
+    assert renderer.notes[0].startswith("dev-a is not rendered: values don't meet the specifications of the schema")
+
+
+def test_what_was_never_rendered_is_compared_with_nothing(renderer: Renderer) -> None:
+    before = embedded(renderer, b"replicas: 5000\n", a="web-service")
+    found = renderer.compare(before, embedded(renderer, a="web-service"), asked("a"))
+    assert {one.change for one in found} == {"added"}
+    assert "dev-a is compared with nothing" in renderer.notes[0]
+
+
+def test_applications_come_in_the_order_of_the_claim(renderer: Renderer) -> None:
+    after = embedded(renderer, a="web-service", b="worker", c="web-service")
+    found = renderer.compare(Tree(), after, asked("c", "a", "b"))
+    assert list(dict.fromkeys(one.application for one in found)) == ["dev-c", "dev-a", "dev-b"]
 
 
 def test_a_chart_that_cannot_be_had_is_a_note_and_no_error(renderer: Renderer) -> None:
-    changes, faults = renderer.compare(Tree(), tree(set_of(), "shop"), asked("shop"))
-    assert (changes, faults) == ([], [])
+    assert renderer.compare(Tree(), tree(set_of(), "shop"), asked("shop")) == []
     (note,) = renderer.notes
     assert note == "dev-shop is not rendered: platform/charts cannot be read: there is no clone of charts at hand"
 
 
 def test_a_chart_in_a_registry_is_a_note(renderer: Renderer) -> None:
     content = set_of({"shop": Chart("shop", "1.2.3", "ghcr.io/acme/charts")})
-    assert renderer.compare(Tree(), tree(content, "shop"), asked("shop")) == ([], [])
+    assert renderer.compare(Tree(), tree(content, "shop"), asked("shop")) == []
     assert "ghcr.io/acme/charts/shop 1.2.3 cannot be read: without a cluster no registry is asked" in renderer.notes[0]
 
 
 def test_without_an_engine_it_is_said(renderer: Renderer) -> None:
     without = Renderer(renderer.library, None)
-    assert without.compare(Tree(), embedded(renderer, shop="web-service"), asked("shop")) == ([], [])
+    assert without.compare(Tree(), embedded(renderer, shop="web-service"), asked("shop")) == []
     assert "Helm's engine is not installed" in without.notes[0]
 
 
 def test_what_a_held_removal_would_take_is_marked(renderer: Renderer) -> None:
     before = embedded(renderer, shop="web-service", cart="web-service")
     after = before.after({f"{FOLDER}/cart": None})
-    changes, _ = renderer.compare(before, after, replace(asked("shop"), held=frozenset({"cart"})))
-    assert {(one.application, one.change, one.held) for one in changes} == {("dev-cart", "removed", True)}
+    found = renderer.compare(before, after, replace(asked("shop"), held=frozenset({"cart"})))
+    assert {(one.application, one.change, one.held) for one in found} == {("dev-cart", "removed", True)}
 
 
 def test_charts_of_this_installation_need_no_clone(renderer: Renderer) -> None:
@@ -198,11 +204,11 @@ def test_a_chart_in_a_registry_is_rendered(engine: Engine) -> None:
     made = Renderer(Library(nothing, Registry(archived(files))), engine)
     content = set_of({"shop": Chart("shop", "1.2.3", "ghcr.io/acme/charts")})
     try:
-        changes, faults = made.compare(Tree(), tree(content, "shop"), asked("shop"))
-        assert [(one.kind, one.name) for one in changes] == [("ConfigMap", "dev-shop")]
+        found = made.compare(Tree(), tree(content, "shop"), asked("shop"))
+        assert [(one.kind, one.name) for one in found] == [("ConfigMap", "dev-shop")]
         absent = set_of({"shop": Chart("shop", "9.9.9", "ghcr.io/acme/charts")})
-        _, faults = made.compare(Tree(), tree(absent, "shop"), asked("shop"))
-        assert [one.reason for one in faults] == ["ChartMissing"]
+        assert made.compare(Tree(), tree(absent, "shop"), asked("shop")) == []
+        assert made.notes == ["dev-shop is not rendered: there is no such chart"]
     finally:
         made.close()
 
