@@ -31,6 +31,8 @@ from shared.git import Transaction
 from shared.memory import Settled
 from shared.reconciler import Inputs
 from shared.removal import Limits, Removal, is_confirmed, request
+from shared.rendering.gate import Gate
+from shared.rendering.wanted import Wanted
 from shared.steps import ADMIT, DEPLOY, HOLD, RELEASE, WITHDRAW
 from shared.voltran import Change, Plan, Voltran, Written, others
 from shared.web import Reply
@@ -81,11 +83,14 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     loss: str = Removal.loss
     """What becomes of data when a row that keeps some is removed."""
 
-    def __init__(self, *, admission: Admission, voltran: Voltran, limits: Limits, last_mile: LastMile) -> None:
+    def __init__(
+        self, *, admission: Admission, voltran: Voltran, limits: Limits, last_mile: LastMile, gate: Gate | None = None
+    ) -> None:
         self._admission = admission
         self._voltran = voltran
         self._limits = limits
         self._last_mile = last_mile
+        self._gate = gate
 
     @abstractmethod
     def folder(self, environment: Environment) -> str:
@@ -110,6 +115,10 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
     @abstractmethod
     def draft(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> DraftT:
         """The claim's files. Called when the head of Git is known and the claim was read."""
+
+    @abstractmethod
+    def renderings(self, claim: EnvironmentClaimT, environment: Environment, draft: DraftT) -> Mapping[str, Wanted]:
+        """What Helm makes of each row of the draft, as ArgoCD will have it do."""
 
     def place(self, environment: Environment) -> Place:
         """What of ArgoCD's the rows become."""
@@ -205,6 +214,7 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         attempt.begin(HOLD)
         hold(attempt)
         self.prepare(attempt, environment)
+        self._rehearse(attempt, environment)
         last: _Pass[DraftT] = _Pass()
 
         def plan(git: Transaction) -> Plan:
@@ -243,12 +253,23 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         wanted = targets(place, self.sources(claim, environment), rows)
         return self._last_mile.look(place, wanted, [row.name for row in rows], at)
 
+    def _check(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> None:
+        check_names(environment, self.releases(attempt.claim, environment), f"spec.{self.rows}")
+        attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
+
+    def _rehearse(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> None:
+        """Render what the claim comes to before Git is locked: under the lock it is a matter of memory then."""
+        if self._gate is not None and self._gate.is_on:
+            self._check(attempt, environment)
+            draft = self.draft(attempt, environment)
+            wanted = self.renderings(attempt.claim, environment, draft)
+            self._gate.rehearse(environment.organization, list(wanted.values()))
+
     def _plan(
         self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT]
     ) -> Plan:
         claim = attempt.claim
-        check_names(environment, self.releases(claim, environment), f"spec.{self.rows}")
-        attempt.report.mark(VALID, "True", "Valid", f'environment "{environment.name}" is this claim\'s')
+        self._check(attempt, environment)
         draft = last.draft = self.draft(attempt, environment)
         draft.hold_leaks(
             self.rows,
@@ -257,6 +278,10 @@ class EnvironmentHandler(ABC, Generic[EnvironmentClaimT, DraftT]):
         )
         attempt.report.enter(COMMITTED)
         names, there = self.names(claim), self.there(git, environment)
+        if self._gate is not None:
+            wanted = self.renderings(claim, environment, draft)
+            rows = [row.name for row in getattr(claim.spec, self.rows)]
+            self._gate.hold_back(environment.organization, draft, self.rows, rows, wanted)
         gone = [name for name in there if name not in names]
         removed = self._ever_ours(attempt, environment, gone)
         left = sum(name in draft.folders or name in there for name in names)  # what is held back may not be there yet

@@ -5,16 +5,19 @@ functions makes it, and the bytes are the same. Of a claim that is not there the
 and in the cluster stays as it was (absence never deletes, and never moves a database to another namespace).
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from shared.argocd import Chart, Layout, Workloads, application_set, set_name, source_of
 from shared.canonical import yaml_bytes
-from shared.claims import InfrastructureClaim, PlatformClaim
+from shared.claims import InfrastructureClaim, PlatformClaim, service_release
 from shared.claims.names import PLATFORM_PREFIX, RESERVED_SERVICE
 from shared.environments import Environment
 from shared.projects import HOME, namespaces_project
+from shared.rendering.wanted import Wanted
 
 CHARTS: Final = "platform-charts"
+VALUES: Final = "values.yaml"
 
 
 def folder(environment: Environment) -> str:
@@ -45,6 +48,25 @@ def sources(environment: Environment, layout: Layout, platform: PlatformClaim) -
     """Service → what the set says of where its chart comes from."""
     workloads = _workloads(environment, platform, None)
     return {name: source_of(environment, workloads, name, layout) for name in workloads.charts}
+
+
+def renderings(
+    environment: Environment, platform: PlatformClaim, folders: Mapping[str, Mapping[str, bytes]]
+) -> dict[str, Wanted]:
+    """Service → what Helm makes of its folder, for those that have one."""
+    namespace = platform.metadata.namespace
+    return {
+        name: Wanted(name, chart, CHARTS, service_release(environment.name, name), namespace, folders[name][VALUES])
+        for name, chart in _charts(platform, environment).items()
+        if name in folders
+    }
+
+
+def namespaces_rendering(environment: Environment, values: bytes) -> Wanted:
+    """What Helm makes of values of the namespaces' chart."""
+    chart = Chart(RESERVED_SERVICE, environment.platform_charts_revision)
+    release = service_release(environment.name, RESERVED_SERVICE)
+    return Wanted(RESERVED_SERVICE, chart, CHARTS, release, HOME, values)
 
 
 def namespaces_source(environment: Environment, layout: Layout, infrastructure: InfrastructureClaim) -> dict[str, str]:

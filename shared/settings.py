@@ -29,6 +29,8 @@ def _token(value: SecretStr) -> SecretStr:
     return SecretStr(token)
 
 
+_ROOT = Path(__file__).resolve().parents[1]
+
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
     gitea_token: Token = Field(description="Token with write:organization, write:repository and read:user.")
     kubeconfig: Path | None = Field(None, description="A kubeconfig file; default: the pod's service account.")
     cache_dir: Path = Field(Path("/var/cache/infraforge"), description="Where the bare Git caches live.")
+    charts_dir: Path = Field(_ROOT / "charts", description="The embedded application charts, one folder each.")
+    platform_charts_dir: Path = Field(_ROOT / "platform-charts", description="The embedded platform charts.")
     cluster_types: frozenset[str] = Field(frozenset(), description="The types this installation serves; empty: all.")
     environment_namespaces: dict[str, frozenset[str]] = Field(
         default_factory=dict, description="Which namespaces may claim an environment; one not listed: any namespace."

@@ -22,6 +22,8 @@ from shared.kube import Kube, connect
 from shared.memory import Memory
 from shared.reconciler import Handler, Reconciler
 from shared.removal import Limits
+from shared.rendering.gate import Gate
+from shared.rendering.sources import Puller, Sources
 from shared.settings import Settings
 from shared.telemetry import Metrics
 from shared.voltran import REPOSITORY, Voltran
@@ -41,6 +43,7 @@ class Wiring:
         self.settings = settings
         self.memory = Memory()
         self._trace = trace
+        self._notes: dict[str, Callable[[], str]] = {}
         self.metrics = Metrics()
         self.kube: Kube = connect(settings.kubeconfig, timeout=settings.timeout)
         self.gitea = Gitea(settings.gitea_endpoint, settings.gitea_token, timeout=settings.timeout)
@@ -76,6 +79,13 @@ class Wiring:
     def layout(self, value_files: ValueFiles = "ref") -> Layout:
         """The addresses that go into Git."""
         return Layout(self.settings.gitea_url, self.settings.argocd_namespace, value_files)
+
+    def gate(self, registries: Puller | None = None) -> Gate:
+        """The render gate; without `registries` it says nothing of charts that are in one."""
+        own = {"charts": self.settings.charts_dir, "platform-charts": self.settings.platform_charts_dir}
+        gate = Gate.build(Sources(self.repository, registries, embedded=own))
+        self._notes["render gate"] = gate.describe
+        return gate
 
     def limits(self) -> Limits:
         """What a change may remove unasked."""
@@ -122,6 +132,7 @@ class Wiring:
             body_limit=self.settings.body_limit,
             max_waiting=self.settings.max_waiting,
             routes=routes or {},
+            notes=self._notes,
         )
 
     def pings(self) -> dict[str, Callable[[], None]]:

@@ -6,8 +6,9 @@ from typing import Any
 from shared.argocd import Chart, Layout, Workloads, application_set, set_name, source_of
 from shared.bindings import with_bindings
 from shared.canonical import yaml_bytes
-from shared.claims import Application, ApplicationClaim
+from shared.claims import Application, ApplicationClaim, application_release
 from shared.environments import Environment
+from shared.rendering.wanted import Wanted
 
 CHARTS = "charts"
 VALUES = "values.yaml"
@@ -68,6 +69,24 @@ def _workloads(claim: ApplicationClaim, environment: Environment) -> Workloads:
         charts={application.name: _chart(application, environment) for application in claim.spec.applications},
         default_revision=environment.charts_revision,
     )
+
+
+def renderings(
+    claim: ApplicationClaim, environment: Environment, folders: Mapping[str, Mapping[str, bytes]]
+) -> dict[str, Wanted]:
+    """Application → what Helm makes of its folder, for those that have one."""
+    return {
+        one.name: Wanted(
+            one.name,
+            _chart(one, environment),
+            CHARTS,
+            application_release(environment.name, one.name),
+            claim.metadata.namespace,
+            folders[one.name][VALUES],
+        )
+        for one in claim.spec.applications
+        if one.name in folders
+    }
 
 
 def _chart(application: Application, environment: Environment) -> Chart:

@@ -21,6 +21,8 @@ from shared.kinds import APPLICATION
 from shared.kube.client import Document, Kube
 from shared.reconciler import Inputs
 from shared.removal import Limits
+from shared.rendering.gate import Gate
+from shared.rendering.wanted import Wanted
 from shared.steps import PROVIDE, RESOLVE
 from shared.voltran import Voltran
 
@@ -61,10 +63,11 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
         voltran: Voltran,
         limits: Limits,
         last_mile: LastMile,
+        gate: Gate | None = None,
         resolve_all: ResolveAll,
         layout: Layout,
     ) -> None:
-        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile)
+        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile, gate=gate)
         self._resolve_all = resolve_all
         self._layout = layout
         self._binder = Binder(kube, admission)
@@ -84,6 +87,12 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
     def sources(self, claim: ApplicationClaim, environment: Environment) -> Mapping[str, Mapping[str, str]]:
         """The charts that the claim names."""
         return desired.sources(claim, environment, self._layout)
+
+    def renderings(
+        self, claim: ApplicationClaim, environment: Environment, draft: ApplicationDraft
+    ) -> Mapping[str, Wanted]:
+        """Each application by its chart."""
+        return desired.renderings(claim, environment, draft.folders)
 
     def prepare(self, attempt: Attempt[ApplicationClaim], environment: Environment) -> None:
         """Ask the registries before Git is locked, so that nobody waits there for a slow one, and bring the Secrets."""

@@ -9,7 +9,7 @@ from functions.application.handler import ApplicationHandler
 from functions.application.settings import ApplicationSettings
 from shared.attempt import Trace
 from shared.kinds import APPLICATION
-from shared.oci import Credentials, HostPolicy, Resolver
+from shared.oci import ChartRegistries, Credentials, HostPolicy, Resolver
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring
@@ -18,20 +18,19 @@ from shared.wiring import Wiring
 def build(settings: ApplicationSettings, trace: Trace = lambda _: None) -> Endpoint:
     """The function's HTTP interface with everything behind it. Makes no request."""
     wiring = Wiring(settings, trace)
-    resolver = Resolver(
-        policy=HostPolicy(allowed=settings.allowed_registries, mirrors=settings.registry_mirrors),
-        credentials=Credentials.from_file(settings.registry_credentials_file)
-        if settings.registry_credentials_file
-        else None,
-        timeout=settings.registry_timeout,
-        cool_down=settings.registry_cool_down,
-    )
+    file = settings.registry_credentials_file
+    policy = HostPolicy(allowed=settings.allowed_registries, mirrors=settings.registry_mirrors)
+    credentials = Credentials.from_file(file) if file else None
+    timeout, cool_down = settings.registry_timeout, settings.registry_cool_down
+    resolver = Resolver(policy=policy, credentials=credentials, timeout=timeout, cool_down=cool_down)
+    registries = ChartRegistries(policy=policy, credentials=credentials, timeout=timeout, cool_down=cool_down)
     handler = ApplicationHandler(
         admission=wiring.admission(),
         kube=wiring.kube,
         voltran=wiring.voltran,
         limits=wiring.limits(),
         last_mile=wiring.last_mile,
+        gate=wiring.gate(registries),
         resolve_all=resolver.resolve_all,
         layout=wiring.layout(settings.value_files),
     )

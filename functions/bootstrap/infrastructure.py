@@ -24,6 +24,8 @@ from shared.kinds import APPLICATION, INFRASTRUCTURE, PLATFORM
 from shared.kube.client import VOLUME_CLAIMS, Document, Kube, KubeNotFound
 from shared.reconciler import Inputs
 from shared.removal import Limits
+from shared.rendering.gate import Gate
+from shared.rendering.wanted import Wanted
 from shared.voltran import Change, Voltran
 
 CONFLICT: Final = "NamespaceConflict"
@@ -53,12 +55,13 @@ class InfrastructureHandler(EnvironmentHandler[InfrastructureClaim, Infrastructu
         voltran: Voltran,
         limits: Limits,
         last_mile: LastMile,
+        gate: Gate | None = None,
         kube: Kube,
         layout: Layout,
         system_namespaces: frozenset[str],
         bound: Mapping[str, frozenset[str]],
     ) -> None:
-        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile)
+        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile, gate=gate)
         self._kube = kube
         self._layout = layout
         self._system_namespaces = system_namespaces
@@ -89,6 +92,14 @@ class InfrastructureHandler(EnvironmentHandler[InfrastructureClaim, Infrastructu
         """The one chart."""
         source = platform_set.namespaces_source(environment, self._layout, claim)
         return {one.name: source for one in claim.spec.namespaces}
+
+    def renderings(
+        self, claim: InfrastructureClaim, environment: Environment, draft: InfrastructureDraft
+    ) -> Mapping[str, Wanted]:
+        """Each namespace alone: in one rendering a bad one would hold back its neighbours."""
+        return {
+            name: platform_set.namespaces_rendering(environment, files[VALUES]) for name, files in draft.folders.items()
+        }
 
     def there(self, git: Transaction, environment: Environment) -> Sequence[str]:
         """The namespaces that are in the file."""

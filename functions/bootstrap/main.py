@@ -35,6 +35,7 @@ def build(settings: BootstrapSettings, trace: Trace = lambda _: None) -> Endpoin
         voltran=wiring.voltran,
         limits=wiring.limits(),
         last_mile=wiring.last_mile,
+        gate=wiring.gate(),
         kube=wiring.kube,
         layout=wiring.layout(settings.value_files),
         system_namespaces=frozenset({settings.system_namespace, settings.argocd_namespace}),

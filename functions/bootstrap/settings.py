@@ -1,20 +1,14 @@
 """The bootstrap function's settings."""
 
-from pathlib import Path
-
 from pydantic import Field, SecretStr
 
 from shared.argocd import ValueFiles
 from shared.settings import BaseUrl, Settings, Token
 
-_ROOT = Path(__file__).resolve().parents[2]
-
 
 class BootstrapSettings(Settings):
     """What the bootstrap function needs beyond the settings that all share."""
 
-    charts_dir: Path = Field(_ROOT / "charts", description="The embedded application charts, one folder each.")
-    platform_charts_dir: Path = Field(_ROOT / "platform-charts", description="The embedded platform charts.")
     argocd_token: Token | None = Field(
         None, description="A read-only Gitea token for ArgoCD; without it ArgoCD's credential is left alone."
     )

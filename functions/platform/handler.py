@@ -22,6 +22,8 @@ from shared.joint_set import JointSet
 from shared.kinds import PLATFORM
 from shared.kube.client import VOLUME_CLAIMS, Kube
 from shared.removal import Limits
+from shared.rendering.gate import Gate
+from shared.rendering.wanted import Wanted
 from shared.steps import PROVIDE
 from shared.voltran import Change, Voltran
 from shared.web import Reply
@@ -60,10 +62,11 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         voltran: Voltran,
         limits: Limits,
         last_mile: LastMile,
+        gate: Gate | None = None,
         kube: Kube,
         layout: Layout,
     ) -> None:
-        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile)
+        super().__init__(admission=admission, voltran=voltran, limits=limits, last_mile=last_mile, gate=gate)
         self._kube = kube
         self._layout = layout
         self._passwords = Passwords(kube)
@@ -88,6 +91,10 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
     def sources(self, claim: PlatformClaim, environment: Environment) -> Mapping[str, Mapping[str, str]]:
         """The platform charts."""
         return platform_set.sources(environment, self._layout, claim)
+
+    def renderings(self, claim: PlatformClaim, environment: Environment, draft: PlatformDraft) -> Mapping[str, Wanted]:
+        """Each internal service by its chart."""
+        return platform_set.renderings(environment, claim, draft.folders)
 
     def prepare(self, attempt: Attempt[PlatformClaim], environment: Environment) -> None:
         """Make the passwords before anything is deployed that waits for them."""

@@ -22,6 +22,7 @@ def build(settings: PlatformSettings, trace: Trace = lambda _: None) -> Endpoint
         voltran=wiring.voltran,
         limits=wiring.limits(),
         last_mile=wiring.last_mile,
+        gate=wiring.gate(),
         kube=wiring.kube,
         layout=wiring.layout(settings.value_files),
     )

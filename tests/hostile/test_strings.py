@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from functions.application import desired as application
 from functions.bootstrap import desired as bootstrap
+from functions.bootstrap import namespaces
 from functions.platform import desired as platform
 from shared import platform_set
 from shared.argocd import Layout
@@ -27,7 +28,7 @@ from shared.errors import InfraForgeError, InvalidClaim
 from shared.git.message import Record, compose
 from shared.git.message import parse as parse_message
 from shared.git.paths import plan
-from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
+from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.oci import parse as parse_image
 from shared.projects import Fence
 from tests.hostile import strategies
@@ -50,6 +51,15 @@ CLUSTERS = [{"type": "nonprod", "environments": ["dev"], "destination": DESTINAT
 CLAIMS: dict[str, tuple[Kind[Any], Document]] = {
     "BootstrapClaim": (BOOTSTRAP, {
         "gitea": {"url": GITEA, "organization": "an-organization"}, "clusters": CLUSTERS,
+    }),
+    "InfrastructureClaim": (INFRASTRUCTURE, {
+        "clusterType": "nonprod", "environment": "dev",
+        "namespaces": [{
+            "name": "shop", "labels": {"a-label": "a-value"}, "annotations": {"an-annotation": "a-value"},
+            "quota": {"pods": "50"}, "limits": {"default": {"cpu": "500m"}},
+            "networkPolicy": {"from": ["a-door"], "to": ["a-window"]},
+            "access": [{"role": "view", "kind": "ServiceAccount", "name": "a-robot", "namespace": "a-home"}],
+        }],
     }),
     "ApplicationClaim": (APPLICATION, {
         "clusterType": "nonprod", "environment": "dev", "imagePolicy": "Tag",
@@ -156,7 +166,7 @@ class Written:
         check_names(environment, [application_release(environment.name, one.name) for one in spec.applications], "spec")
         for index, one in enumerate(spec.applications):
             parse_image(one.image.repository, one.image.tag, field=f"spec.applications[{index}].image")
-        self.files = _below(application.folder(environment), application.applications(spec.applications, {}))
+        self.files = _below(application.folder(environment), application.applications(spec.applications, {}, {}))
         self.files |= application.deployment(claim, environment, LAYOUT)
         self.inside = [f"{application.folder(environment)}/", application.application_set_path(environment)]
 
@@ -166,6 +176,14 @@ class Written:
         check_names(environment, [service_release(environment.name, one.name) for one in spec.services], "spec")
         self.files = _below(platform_set.folder(environment), platform.services(spec.services))
         self.files |= platform_set.files(environment, LAYOUT, platform=claim)
+        self.inside = [f"{platform_set.folder(environment)}/", platform_set.path(environment)]
+
+    def _InfrastructureClaim(self, claim: Any, _: Document) -> None:  # noqa: N802 - the kind's name
+        spec = claim.spec
+        environment = _environment(document("BootstrapClaim"), spec.clusterType, spec.environment)
+        rows = {"namespaces": {namespaces.VALUES: namespaces.values(spec.namespaces)}}
+        self.files = _below(platform_set.folder(environment), rows)
+        self.files |= platform_set.files(environment, LAYOUT, infrastructure=claim)
         self.inside = [f"{platform_set.folder(environment)}/", platform_set.path(environment)]
 
     def _folders(self, manifest: Any) -> list[str]:
@@ -228,7 +246,7 @@ def assert_harmless(kind: str, place: Place, text: str, plain: tuple[str, Writte
     try:
         written = Written(changed, renderer)
     except InvalidClaim as error:
-        field = name_of(place).partition(".values")[0]
+        field = name_of(place[:-2] if place[-1] == "<key>" else place).partition(".values")[0]
         assert field in str(error), f"{text!r}: {error}"
         assert str(error).isprintable(), error
         return
