@@ -56,11 +56,12 @@ def up(
         typer.Option(help="external: something of yours posts events (and pings) to broker.url."),
     ] = "sandbox",
     argocd: Annotated[
-        Literal["sandbox", "external", "off"],
+        Literal["sandbox", "external", "off"] | None,
         typer.Option(
-            help="external: a real ArgoCD deploys what Git says to the cluster of --kubeconfig; off: nothing does."
+            help="Who deploys what Git says: the stand-in (sandbox, the default), a real ArgoCD in the cluster "
+            "(external, the default with --kubeconfig), or nobody (off).",
         ),
-    ] = "sandbox",
+    ] = None,
     gitea_push_delay: Annotated[
         str | None, typer.Option(metavar="DURATION", help="Let each push take as long as a real Gitea's, e.g. 500ms.")
     ] = None,
@@ -96,7 +97,7 @@ def up(
         event_source=event_source,
         gitea_push_delay=gitea_push_delay,
         resync_interval=resync_interval,
-        argocd=argocd,
+        argocd=argocd or ("external" if kubeconfig else "sandbox"),
     )
     tokens = _tokens(gitea_url, gitea_token_file, argocd_token_file)
     with interruptible():

@@ -31,6 +31,8 @@ NAMESPACES: Final = ("platform-system", "platform-services", "argocd", "dev", "q
 GITEA_URL: Final = "http://gitea-http.gitea.svc:3000"
 """The address that claims say and Git holds, whatever the port Gitea listens on here."""
 MIRRORED: Final = "ghcr.io"
+CHARTS: Final = f"{MIRRORED}/infraforge"
+"""Where charts may come from besides Gitea, which the sandbox's registry serves some of."""
 WORKLOADS_READY_AFTER: Final = "1"
 """Seconds until a workload's replicas are said to be available."""
 THREADS: Final = "128"
@@ -190,6 +192,7 @@ class Blueprint:
                 "INFRAFORGE_WEBHOOK_SECRET": self.credentials.webhook_secret or "",
                 "INFRAFORGE_WEBHOOK_URL": self.url(name),
                 "INFRAFORGE_BROKER_URL": self.url(BROKER),
+                "INFRAFORGE_CHART_REGISTRIES": json.dumps([CHARTS]),
             }
         )
 

@@ -42,7 +42,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
             found = client.get("/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/default")
             assert found.json()["spec"]["sourceRepos"] == ["*"]
         process.terminate()
-        assert process.wait(3) == 0
+        assert process.wait(10) == 0
     finally:
         process.kill()
         api.stop()

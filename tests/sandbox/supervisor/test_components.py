@@ -43,6 +43,8 @@ def test_all_of_it_is_ours_by_default(blueprint: Blueprint) -> None:
         (Options(gitea_url="https://gitea.example.com"), "gitea"),
         (Options(registry="https://ghcr.io"), "registry"),
         (Options(event_source="external"), "source"),
+        (Options(argocd="external"), "argocd"),
+        (Options(argocd="off"), "argocd"),
     ],
 )
 def test_each_part_can_be_the_real_one(blueprint: Blueprint, options: Options, missing: str) -> None:
@@ -58,6 +60,15 @@ def test_the_real_parts_addresses_are_used(blueprint: Blueprint) -> None:
     assert settings["INFRAFORGE_KUBECONFIG"] == "/elsewhere/kubeconfig"
     assert settings["INFRAFORGE_GITEA_ENDPOINT"] == "https://gitea.example.com"
     assert json.loads(settings["INFRAFORGE_REGISTRY_MIRRORS"]) == {"ghcr.io": "https://ghcr.io"}
+
+
+def test_argocd_reads_what_git_says_where_it_is(blueprint: Blueprint) -> None:
+    """The address in Git and the one to connect to, and the registry that stands for the charts' own."""
+    arguments = named(blueprint, "argocd").arguments
+    given = dict(zip(arguments[2::2], arguments[3::2], strict=True))
+    assert given["--gitea-url"] == "http://gitea-http.gitea.svc:3000"
+    assert given["--gitea-endpoint"] == f"http://127.0.0.1:{PORTS['gitea']}"
+    assert given["--registry-mirror"] == f"ghcr.io=http://127.0.0.1:{PORTS['registry']}"
 
 
 def test_claims_and_git_name_the_installations_address_not_the_port(blueprint: Blueprint) -> None:
