@@ -28,6 +28,7 @@ SECRET = SecretStr("canary-of-the-webhook")
 LIMIT = 1_000_000
 EXAMPLES = {
     "BootstrapClaim": "bootstrap-claim.yaml",
+    "InfrastructureClaim": "dev/dev-infrastructure-claim.yaml",
     "ApplicationClaim": "dev/dev-apps-claim.yaml",
     "PlatformClaim": "dev/dev-platform-claim.yaml",
 }

@@ -22,8 +22,9 @@ from tests.e2e.command import DEPLOYMENTS, Infraforge, kubectl
 from tests.hostile.secrets import Canaries, CommandLines, Found, files, git_objects, repositories
 
 EVENT = {"ce-id": "1", "ce-source": "s", "ce-specversion": "1.0", "ce-type": "dev.knative.apiserver.resource.update"}
-KINDS = ("bootstrapclaims", "applicationclaims", "platformclaims", "events", "applications.argoproj.io",
-         "applicationsets.argoproj.io", "appprojects.argoproj.io", "configmaps", "namespaces")  # fmt: skip
+KINDS = ("bootstrapclaims", "infrastructureclaims", "applicationclaims", "platformclaims", "events",
+         "applications.argoproj.io", "applicationsets.argoproj.io", "appprojects.argoproj.io",
+         "configmaps", "namespaces")  # fmt: skip
 
 # Who has to know a secret keeps it, in a folder that only its user may enter: Gitea signs with the webhook's, and
 # ArgoCD's token is a Secret of the cluster.
