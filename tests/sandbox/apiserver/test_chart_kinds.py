@@ -166,3 +166,16 @@ def test_refusals(client: httpx.Client, namespace: str, before: Json | None, aft
             assert text in answer.json()["message"]
         else:
             assert answer.status_code == 201, answer.text
+
+
+def test_a_namespace_takes_everything_of_a_chart_along(client: httpx.Client) -> None:
+    """Deleting it deletes every object of a rendering, of whatever kind, and then the namespace itself."""
+    name = client.post("/api/v1/namespaces", json={"metadata": {"generateName": "t-"}}).json()["metadata"]["name"]
+    rendering = [one for one in manifests(GOLDEN / "platform" / "postgres-all.yaml") if one["kind"] != "Namespace"]
+    for manifest in rendering:
+        assert apply(client, manifest, name).status_code == 201
+    assert len({manifest["kind"] for manifest in rendering}) > 5
+    assert client.delete(f"/api/v1/namespaces/{name}").status_code == 200
+    assert client.get(f"/api/v1/namespaces/{name}").status_code == 404
+    for manifest in rendering:
+        assert client.get(address(manifest, name)).status_code == 404, manifest["kind"]
