@@ -207,6 +207,7 @@ class Platform:
             memory=memory,
             metrics=self.metrics,
             pause=lambda _: None,
+            trace=self.settings.get("trace", lambda _: None),
             now=lambda: NOW,
         )
 
@@ -220,6 +221,7 @@ class Platform:
             memory=memory,
             pause=lambda _: None,
             together=8,
+            trace=self.settings.get("trace", lambda _: None),
         )
 
     def bootstrap_handler(self, voltran: Voltran | None = None) -> BootstrapHandler:

@@ -287,6 +287,53 @@ def test_the_same_name_on_another_cluster_is_another_namespace(there: Platform) 
     assert ready(live)[0] == "True"
 
 
+class Killed(BaseException):
+    """What no code of ours catches."""
+
+
+def killed_at(step: str, platform: Platform) -> None:
+    """The function is killed when it begins this step for the claim; the next one starts on its disk."""
+
+    def trace(name: str) -> None:
+        if name == step:
+            raise Killed
+
+    platform.settings["trace"] = trace
+    with pytest.raises(Killed):
+        platform.react(CLAIM)
+    del platform.settings["trace"]
+
+
+@pytest.mark.parametrize("step", INFRASTRUCTURE.steps_of_work)
+def test_killed_while_it_writes(there: Platform, step: str) -> None:
+    """Another look makes good what is missing, and nothing is done twice."""
+    there.claim(CLAIM)
+    killed_at(step, there)
+    there.react(CLAIM)
+    live = there.live(CLAIM)
+    assert ready(live)[0] == "True"
+    assert live["status"]["commit"]["sha"] == there.head()
+    assert namespaces(there) == ["dev"]
+    ours = there.git("log", "--format=%B", "main").count("Claim: InfrastructureClaim/")
+    assert ours == 1
+
+
+@pytest.mark.parametrize("step", INFRASTRUCTURE.steps_of_removal)
+def test_killed_while_it_leaves(there: Platform, step: str) -> None:
+    """What a person has confirmed goes on; the neighbour's part of the set stays."""
+    there.apply(SERVICES)
+    made = there.file(SET)
+    there.apply(CLAIM)
+    there.delete(CLAIM)
+    there.annotate(CLAIM, confirm_removal=there.live(CLAIM)["status"]["confirmation"])
+    killed_at(step, there)
+    if there.exists(CLAIM):
+        there.react(CLAIM)
+    assert not there.exists(CLAIM)
+    assert VALUES not in there.tree()
+    assert there.file(SET) == made
+
+
 REFUSED = [
     ({"metadata": {"namespace": "dev"}}, {}, "NamespaceNotAllowed",
      'metadata.namespace: an InfrastructureClaim lives in "platform-system", where only the platform\'s operators '
