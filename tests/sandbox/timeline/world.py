@@ -15,7 +15,7 @@ import uvicorn
 from sandbox.apiserver.app import create_app
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.storage import Event, Storage
-from sandbox.argocd.api import APPLICATION, APPLICATION_SET
+from sandbox.argocd.api import Kind
 from sandbox.argocd.controller import ArgoCD, Settings
 from sandbox.argocd.repositories import Addresses
 from sandbox.source import kubeconfig
@@ -140,13 +140,17 @@ class World:
             calm, revision = (calm + 1 if still else 0), now
 
     def _heard_of_all(self) -> bool:
-        """Whether ArgoCD's own copies of its objects are up to date."""
-        copies = {
-            (kind.kind, value["metadata"]["name"]): value["metadata"]["resourceVersion"]
-            for kind in (APPLICATION, APPLICATION_SET)
-            for value in self.argocd.store.objects(kind)
-        }
-        return copies == {name: value["metadata"]["resourceVersion"] for name, value in self.objects().items()}
+        """Whether ArgoCD's own copies of all objects that it follows are up to date."""
+        store = self.argocd.store
+        followed = store.followed()
+        copies = {kind: {_version(value) for value in store.objects(kind)} for kind in followed}
+
+        def read() -> dict[Kind, set[str]]:
+            names = {kind: f"{kind.plural}.{kind.group}" if kind.group else kind.plural for kind in followed}
+            entries = self._cluster.storage.entries
+            return {kind: {_version(entry.object) for _, entry in entries(name)} for kind, name in names.items()}
+
+        return copies == self._loop.call(read)
 
     def _hastened(self) -> bool:
         """Whether a refresh that was asked for is still to come; a set that fails keeps its mark for good."""
@@ -159,6 +163,10 @@ class World:
     def _heard(self, kind: str, event: Event) -> None:
         value = {"kind": kind, **event.entry.object}
         self.seen.append(Change(self.case, 0.0, event.type, value))
+
+
+def _version(value: Json) -> str:
+    return str(value["metadata"]["resourceVersion"])
 
 
 def _fails(value: Json) -> bool:
