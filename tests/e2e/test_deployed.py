@@ -119,7 +119,7 @@ def test_values_that_break_a_chart_hold_their_application(running: Box) -> None:
     """Its neighbour goes on; what runs stays as it is."""
     before = images(running, "qa")["qa-shop"]
     bad = web("shop", replicas=5000)
-    bad["image"]["tag"] = "v9.9.9"
+    bad["image"]["tag"] = "latest"
     good = web("jobs", "worker", replicas=2)
     running.apply(qa(bad, good))
     message = running.wait_reason("appclaim/qa-apps", "qa", "RenderFailed")
