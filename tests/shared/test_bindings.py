@@ -9,7 +9,7 @@ import yaml
 from functions.bootstrap.charts import self_contained
 from shared.bindings import CHARTS, Bound, Grant, Offer, Services, bind, object_name, offered, with_bindings
 from shared.canonical import yaml_bytes
-from shared.claims import Application, PlatformClaim
+from shared.claims import Application, ApplicationClaim, PlatformClaim
 from shared.helm import Engine
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +147,22 @@ def test_an_embedded_chart_makes_use_of_it(chart: str) -> None:
         ],
     }
     assert way in policy["spec"]["egress"]
+
+
+def test_the_examples_application_uses_its_database() -> None:
+    """The claims of production as they are in deployments/, up to the container's variables."""
+    claims = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / "deployments" / "prod").glob("*.yaml")}
+    apps = ApplicationClaim.model_validate(claims["prod-apps-claim.yaml"])
+    services = offered(PlatformClaim.model_validate(claims["prod-platform-claim.yaml"]))
+    found = bind(apps.spec.applications, services, namespace="prod", place=("prod", "prod"))
+    (shop,) = [one for one in apps.spec.applications if one.name == "ecommerce-platform"]
+    values = {"image": shop.image.model_dump()} | with_bindings(shop.values, found.values[shop.name])
+    objects = rendered(ROOT / "charts" / shop.chart.name, "prod-ecommerce-platform", "prod", values)
+    container = _pod(objects["Deployment", "prod-ecommerce-platform"])["containers"][0]
+    variables = {one["name"]: one.get("value") for one in container["env"]}
+    assert variables["POSTGRES_HOST"] == "prod-platform-postgres.platform-services.svc"
+    assert variables["POSTGRES_DATABASE"] == "ecommerce"
+    assert variables["RABBITMQ_HOST"] == "prod-platform-rabbitmq.platform-services.svc"
 
 
 def _pod(workload: Any) -> Any:
