@@ -114,7 +114,8 @@ def test_a_full_house_keeps_nobody_waiting() -> None:
     answers: list[int] = []
     posts = [
         threading.Thread(
-            target=lambda: answers.append(client.application.test_client().post("/", headers=EVENT).status_code)
+            target=lambda: answers.append(client.application.test_client().post("/", headers=EVENT).status_code),
+            daemon=True,
         )
         for _ in range(2)
     ]
