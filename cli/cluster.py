@@ -1,5 +1,6 @@
 """The little of the Kubernetes API that the command needs: server-side apply, strictly validated, read, list, merge."""
 
+import json
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -199,12 +200,17 @@ class Cluster:
         return Reference(manifest.kind, f"{singular}.{group}" if group else singular, namespace, manifest.name, path)
 
     def _apply(self, reference: Reference, manifest: Manifest, query: Mapping[str, str]) -> "httpx.Response":
+        try:
+            content = json.dumps(manifest.document, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:  # YAML has dates and infinities
+            said = "it holds what JSON cannot: a date without quotes, or a number out of range"
+            raise Refused(f"{manifest.origin}: {said}") from error
         return self._request(
             "PATCH",
             reference.path,
             params={"fieldManager": FIELD_MANAGER, "force": "true", "fieldValidation": "Strict", **query},
             headers={"Content-Type": "application/apply-patch+yaml"},
-            json=manifest.document,
+            content=content,
         )
 
     def _resources(self, prefix: str) -> dict[str, Mapping[str, Any]]:

@@ -122,6 +122,9 @@ def plan(
     from them, the images, what would be removed, and everything that is wrong, of all claims at once. Claims that need
     each other are planned in that order. What a removal has to be confirmed for is said. Secrets are not shown.
 
+    The JSON document has `format` (1), `exitCode`, `against`, `errors`, `notes` and `claims`, each with `files`,
+    `objects`, `images`, `prunes`, `confirmation`, `errors` and `notes`. Fields may be added, and keep their meaning.
+
     Examples:
 
         infraforge plan -f claim.yaml

@@ -1,6 +1,8 @@
 """What Helm renders of two states of a set, and how they differ."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -37,6 +39,19 @@ class NotShown(Exception):
     """An Application's objects cannot be told; the message says why."""
 
 
+@contextmanager
+def silent() -> Iterator[None]:
+    """While Helm's Go code works: it writes warnings to the standard error itself."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - its descriptor is all that is wanted
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 class Trials:
     """Tries charts out: our own here, and strangers' where they can be stopped."""
 
@@ -47,7 +62,10 @@ class Trials:
 
     def run(self, trial: Trial) -> Verdict:
         """The verdict. Raises nothing."""
-        return run(self._engine, trial) if self.is_ours(trial.chart) else self._process.run(trial)
+        if not self.is_ours(trial.chart):
+            return self._process.run(trial)
+        with silent():
+            return run(self._engine, trial)
 
     def is_ours(self, chart: Mapping[str, bytes]) -> bool:
         """Whether a chart is one of this installation's."""
@@ -129,9 +147,10 @@ class Renderer:
             if verdict.outcome != "renders":
                 raise NotShown(verdict.message)
         try:
-            stream = self.engine.render(
-                found.content, release=wanted.release, namespace=wanted.namespace, values=wanted.values
-            )
+            with silent():
+                stream = self.engine.render(
+                    found.content, release=wanted.release, namespace=wanted.namespace, values=wanted.values
+                )
         except RenderFailed as error:
             raise NotShown(str(error)) from error
         return objects(stream, workload.namespace)

@@ -1,4 +1,4 @@
-"""What a plan comes to, for people and programs. The shape for programs is `infraforge plan --help`'s own promise."""
+"""What a plan comes to, before anybody decides how to show it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

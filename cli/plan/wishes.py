@@ -23,7 +23,13 @@ Name = tuple[str, str, str]
 MAX_NAMED: Final = 5
 KINDS: Final[Mapping[str, Kind[Any]]] = {one.name: one for one in vars(kinds).values() if isinstance(one, Kind)}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "resourceVersion", "finalizers", "managedFields")
-_SCHEMA: Final = ("is invalid:", "unknown field", "strict decoding error", "field not declared in schema")
+_SCHEMA: Final = (
+    "is invalid:",
+    "unknown field",
+    "strict decoding error",
+    "field not declared in schema",
+    "what JSON cannot",
+)
 """What an API server says of what the model has said already."""
 _IMMUTABLE: Final = "self == oldSelf"
 

@@ -1,5 +1,6 @@
 """Applying objects over the Kubernetes API."""
 
+import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -184,3 +185,10 @@ def test_a_chosen_context_needs_no_current_one(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(CONTEXTS.replace("current-context: nonprod", 'current-context: ""'))
     assert Cluster.of(file, "prod").namespace == "shop"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), datetime.date(2026, 1, 1)], ids=str)
+def test_what_yaml_has_and_json_has_not_is_refused(value: object) -> None:
+    manifest = Manifest({**CLAIM, "spec": {"value": value}}, "claim.yaml")
+    with pytest.raises(Refused, match=r"^claim.yaml: it holds what JSON cannot"):
+        cluster(lambda _: httpx.Response(200, json=at("1"))).apply(manifest)
