@@ -14,7 +14,8 @@ from shared.claims import InfrastructureClaim, Namespace, NamespaceRow
 from shared.claims.names import RESERVED_SERVICE
 from shared.deploying import LastMile, Place
 from shared.drafts import Draft, Hold
-from shared.environment_claims import EnvironmentHandler, Fate
+from shared.environment_claims import EnvironmentHandler
+from shared.environment_rows import Fate
 from shared.environments import Environment, locate
 from shared.errors import InfraForgeError, InvalidClaim
 from shared.events import Event

@@ -15,7 +15,8 @@ from shared.claims import PlatformClaim, ServiceRow, service_release
 from shared.conditions import COMMITTED
 from shared.deploying import LastMile
 from shared.drafts import Draft, Hold
-from shared.environment_claims import EnvironmentHandler, Fate
+from shared.environment_claims import EnvironmentHandler
+from shared.environment_rows import Fate
 from shared.environments import Environment
 from shared.git import Transaction
 from shared.joint_set import JointSet
