@@ -76,7 +76,8 @@ class Api:
             limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
-        self._kinds: dict[tuple[str, str], Kind] = {}
+        self._kinds: dict[tuple[str, str, str], Kind] = {}
+        """By group, version (empty: the preferred one) and kind."""
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -129,30 +130,33 @@ class Api:
             return None
         return left if "deletionTimestamp" in (left.get("metadata") or {}) else None
 
-    def kind(self, group: str, kind: str) -> Kind | None:
-        """The served kind in its preferred version, or None; what was not known is asked for again."""
+    def kind(self, group: str, kind: str, version: str = "") -> Kind | None:
+        """The served kind, in its preferred version if none is named, or None; the unknown is asked for again."""
         with self._lock:
-            if (group, kind) not in self._kinds:
-                self._discover(group)
-            return self._kinds.get((group, kind))
+            if (group, version, kind) not in self._kinds:
+                self._discover(group, version)
+            return self._kinds.get((group, version, kind))
 
     def version(self) -> str:
         """The server's own version, e.g. `1.36.0`."""
         return str(self._request("GET", "/version").get("gitVersion", "v1.36.0")).removeprefix("v")
 
-    def _discover(self, group: str) -> None:
-        if group:
-            groups = self._request("GET", "/apis").get("groups") or []
-            versions = [one["preferredVersion"]["version"] for one in groups if one["name"] == group]
-            if not versions:
+    def _discover(self, group: str, wanted: str) -> None:
+        version = wanted or self._preferred(group)
+        try:
+            found = self._request("GET", f"/apis/{group}/{version}" if group else f"/api/{version}")
+        except ApiError as error:
+            if error.code == NOT_FOUND:
                 return
-            version, path = versions[0], f"/apis/{group}/{versions[0]}"
-        else:
-            version, path = "v1", "/api/v1"
-        for one in self._request("GET", path).get("resources") or []:
+            raise
+        for one in found.get("resources") or []:
             if "/" not in one["name"]:
-                found = Kind(group, version, one["kind"], one["name"], bool(one["namespaced"]))
-                self._kinds[group, one["kind"]] = found
+                kind = Kind(group, version, one["kind"], one["name"], bool(one["namespaced"]))
+                self._kinds[group, wanted, one["kind"]] = kind
+
+    def _preferred(self, group: str) -> str:
+        groups = self._request("GET", "/apis").get("groups") or [] if group else []
+        return next((str(one["preferredVersion"]["version"]) for one in groups if one["name"] == group), "v1")
 
     def _request(
         self,

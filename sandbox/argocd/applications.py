@@ -193,12 +193,12 @@ class Applications:
 
     def _unseen(self, application: Json, known: set[Reference]) -> Iterator[Managed]:
         """What was made so lately that no watch has told of it."""
-        name = application["metadata"]["name"]
+        name, destination = application["metadata"]["name"], application["spec"]["destination"].get("namespace", "")
         for one in _mentioned(application):
             group, kind, namespace = one.get("group", ""), one["kind"], one.get("namespace", "")
             reference, served = (group, kind, namespace, one["name"]), self.api.kind(group, kind)
             live = self.api.get(served, namespace, one["name"]) if served and reference not in known else None
-            if live and tracking_of(live) == tracking_id(name, reference):
+            if live and tracking_of(live) == tracking_id(name, reference, destination):
                 yield Managed(reference, one["version"], None, live, served)
 
     def _delete(self, one: Managed) -> None:

@@ -100,25 +100,23 @@ class Comparison:
         return SYNCED if all(one.in_sync for one in self.counted) else OUT_OF_SYNC
 
 
-def compare(
-    application: Json, targets: Iterable[Json], api: Api, store: Store, *, failed: bool = False, following: bool = True
-) -> Comparison:
+def compare(application: Json, targets: Iterable[Json], api: Api, store: Store, *, failed: bool = False) -> Comparison:
     """The objects of an Application, those that shall be there first and each kind by name."""
     name, namespace = application["metadata"]["name"], application["spec"]["destination"].get("namespace", "")
     wanted: dict[Reference, tuple[Json, Kind | None]] = {}
     for target in targets:
         if is_hook(target):
             continue
-        kind = api.kind(group_of(target), target["kind"])
+        kind = api.kind(group_of(target), target["kind"], version_of(target))
         reference, placed = tracked(name, namespace, target, kind)
         wanted.setdefault(reference, (placed, kind))
-        if kind is not None and following:
-            store.follow(kind)
+        if kind is not None and (watched := api.kind(kind.group, kind.kind)):
+            store.follow(watched)
     there: dict[Reference, tuple[Json, Kind]] = {}
     for kind in store.followed():
         for live in store.objects(kind):
             reference = _reference(live, kind)
-            if reference in wanted or tracking_of(live) == tracking_id(name, reference):
+            if reference in wanted or tracking_of(live) == tracking_id(name, reference, namespace):
                 there[reference] = (live, kind)
     managed = [
         Managed(reference, version_of(target), target, there[reference][0] if reference in there else None, kind)
@@ -140,14 +138,16 @@ def tracked(application: str, namespace: str, target: Json, kind: Kind | None) -
     else:
         metadata.pop("namespace", None)
     reference = (group_of(target), target["kind"], metadata.get("namespace", ""), metadata["name"])
-    metadata["annotations"] = (metadata.get("annotations") or {}) | {TRACKING: tracking_id(application, reference)}
+    metadata["annotations"] = (metadata.get("annotations") or {}) | {
+        TRACKING: tracking_id(application, reference, namespace)
+    }
     return reference, normal(target | {"metadata": metadata})
 
 
-def tracking_id(application: str, reference: Reference) -> str:
-    """The annotation's value for an object."""
+def tracking_id(application: str, reference: Reference, destination: str) -> str:
+    """The annotation's value for an object; one of a cluster-scoped kind names the Application's own namespace."""
     group, kind, namespace, name = reference
-    return f"{application}:{group}/{kind}:{namespace}/{name}"
+    return f"{application}:{group}/{kind}:{namespace or destination}/{name}"
 
 
 def tracking_of(live: Json) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.argocd.api import APPLICATION, APPLICATION_SET, NAMESPACE, PROJECT, Json
+from sandbox.argocd.api import APPLICATION, APPLICATION_SET, NAMESPACE, PROJECT, Json, Kind
 from sandbox.registry.app import create_app
 from sandbox.registry.images import load
 from sandbox.registry.tokens import Tokens
@@ -363,3 +363,42 @@ def test_a_spec_that_was_invalid_is_looked_at_when_it_is_mended(here: World) -> 
     here.api.patch(APPLICATION, ARGOCD, "plain", {"spec": {"project": "default"}})
     until(lambda: here.status("plain") == WELL)
     assert "conditions" not in here.application("plain")["status"]
+
+
+def test_a_kind_in_another_version_than_the_preferred_one_is_applied_as_it_is_written(here: World) -> None:
+    """And one in a version that nobody serves is refused by name."""
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Cluster",
+            "names": {"kind": "Thing", "plural": "things"},
+            "versions": [
+                {
+                    "name": name,
+                    "served": True,
+                    "storage": name == "v2",
+                    "schema": {"openAPIV3Schema": {"type": "object"}},
+                }
+                for name in ("v1", "v2")
+            ],
+        },
+    }
+    here.api.create(Kind("apiextensions.k8s.io", "v1", "", "customresourcedefinitions", namespaced=False), definition)
+    things = [
+        {"apiVersion": f"example.com/{version}", "kind": "Thing", "metadata": {"name": version}}
+        for version in ("v1", "v9")
+    ]
+    here.forge.push("argo/manifests", _manifests(things[0]))
+    here.api.create(APPLICATION, application("plain", git("app")))
+    until(lambda: here.status("plain") == WELL)
+    found = here.api.get(Kind("example.com", "v2", "Thing", "things", namespaced=False), "", "v1") or {}
+    tracked = found["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"]
+    assert tracked == "plain:example.com/Thing:dev/v1"
+    here.forge.push("argo/manifests", _manifests(*things))
+    here.refresh("plain")
+    until(lambda: "retryCount" in str(here.application("plain")["status"]))
+    results = here.application("plain")["status"]["operationState"]["syncResult"]["resources"]
+    assert "could not find example.com/Thing for requested resource dev/v9" in results[0]["message"]
