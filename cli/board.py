@@ -57,13 +57,13 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began = time.monotonic()
-        self._told: dict[str, tuple[str, str]] = {}
+        self._told: dict[str, str] = {}
 
     def __call__(self, views: list[ClaimView]) -> None:
         for view in views:
-            if self._told.get(view.reference.path) != view.summary:
-                self._told[view.reference.path] = view.summary
-                reason, message = view.summary
+            reason, message = view.summary
+            if self._told.get(view.reference.path) != reason:  # a message may count what is under way
+                self._told[view.reference.path] = reason
                 name = f"{view.reference.kind}/{view.reference.name}"
                 since = time.monotonic() - self._began
                 self._console.print(Text(f"{since:5.1f} s  {name}: {reason}: {message}"), soft_wrap=True)
