@@ -54,8 +54,11 @@ def read_trial(source: Source) -> Trial | None:
     header = read_frame(source)
     if header is None:
         return None
-    values = _exactly(source, header["values"])
-    chart = {path: _exactly(source, size) for path, size in header["files"]}
+    body = _exactly(source, header["values"] + sum(size for _, size in header["files"]))
+    values, start, chart = body[: header["values"]], header["values"], dict[str, bytes]()
+    for path, size in header["files"]:
+        chart[path] = body[start : start + size]
+        start += size
     return Trial(chart, header["release"], header["namespace"], values)
 
 
