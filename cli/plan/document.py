@@ -20,7 +20,8 @@ def document(report: Report, code: int) -> dict[str, Any]:
         claims     [{kind, namespace, name, origin, claim: created|changed|unchanged,
                      place: type/environment or "",
                      files:   [{path, change: added|changed|removed, held, diff, hidden: null or why}],
-                     objects: [{application, kind, namespace, name, change, held, diff, kept: null or why}],
+                     objects: [{application, kind, namespace, name, change, held, diff, kept: null or why,
+                              refused: null or fields}],
                      images:  [{application, before, after}], null where there is none
                      prunes:  [{name, path, strange, held}],
                      confirmation: null or {message, annotation},
@@ -68,6 +69,7 @@ def _object(one: ObjectChange) -> dict[str, Any]:
         "held": one.held,
         "diff": one.diff,
         "kept": one.kept,
+        "refused": one.refused,
     }
 
 

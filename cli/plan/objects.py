@@ -28,6 +28,26 @@ _POLICY: Final = "helm.sh/resource-policy"
 _HOOK: Final = "helm.sh/hook"
 _HIDDEN: Final = "(hidden)"
 _CHANGED: Final = "(hidden, and another)"
+_FIXED: Final[Mapping[str, tuple[frozenset[str], bool]]] = {
+    "StatefulSet": (
+        frozenset(
+            {
+                "replicas",
+                "ordinals",
+                "template",
+                "updateStrategy",
+                "revisionHistoryLimit",
+                "persistentVolumeClaimRetentionPolicy",
+                "minReadySeconds",
+            }
+        ),
+        True,
+    ),
+    "Deployment": (frozenset({"selector"}), False),
+    "DaemonSet": (frozenset({"selector"}), False),
+    "Job": (frozenset({"selector", "template", "completions"}), False),
+}
+"""Fields of a spec that never change; with True all fields but these (k8s.io/kubernetes/pkg/apis/apps/validation)."""
 _UNREAD: Final = ("", "text", "", "")
 
 
@@ -74,7 +94,7 @@ def _change(application: str, key: Key, before: Rendered | None, after: Rendered
     if texts[0] is not None and texts[0] == texts[1]:
         diff = f"{diff}(it differs in what is not shown)\n"
     kept = _kept(old) if change == "removed" else None
-    yield ObjectChange(application, kind, namespace, name, change, diff, kept)
+    yield ObjectChange(application, kind, namespace, name, change, diff, kept, refused=_refused(kind, old, new))
 
 
 def _by_key(rendered: list[Rendered]) -> dict[Key, Rendered]:
@@ -137,6 +157,22 @@ def _metadata(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _annotations(document: Mapping[str, Any]) -> Mapping[str, Any]:
     found = _metadata(document).get("annotations")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _refused(kind: str, before: Document | None, after: Document | None) -> str | None:
+    """What an API server refuses to change of an object that is there; None when nothing."""
+    if before is None or after is None or kind not in _FIXED:
+        return None
+    fields, is_all_but = _FIXED[kind]
+    old, new = _spec(before), _spec(after)
+    differing = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    found = sorted(differing - fields if is_all_but else differing & fields)
+    return ", ".join(f"spec.{name}" for name in found) or None
+
+
+def _spec(document: Document) -> Document:
+    found = document.get("spec")
     return found if isinstance(found, Mapping) else {}
 
 

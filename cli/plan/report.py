@@ -35,7 +35,11 @@ class FileChange:
 
 @dataclass(frozen=True)
 class ObjectChange:
-    """An object that ArgoCD would create, change or prune. `kept` when it stays although nothing asks for it."""
+    """An object that ArgoCD would create, change or prune.
+
+    `kept` is why it stays although nothing asks for it; `refused` are fields that an API server refuses to change, so
+    that ArgoCD's sync would fail.
+    """
 
     application: str
     kind: str
@@ -45,6 +49,7 @@ class ObjectChange:
     diff: str
     kept: str | None = None
     held: bool = False
+    refused: str | None = None
 
 
 @dataclass(frozen=True)

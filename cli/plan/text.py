@@ -114,6 +114,7 @@ def titled(one: ObjectChange) -> str:
     place = f"{one.namespace}/" if one.namespace else ""
     told = [f"stays: {one.kept}"] if one.kept else []
     told += ["once it is confirmed"] if one.held else []
+    told += [f"Kubernetes refuses to change {one.refused}: the sync would fail"] if one.refused else []
     more = f"  ({'; '.join(told)})" if told else ""
     return f"{one.kind} {place}{one.name}, of {one.application}{more}"
 

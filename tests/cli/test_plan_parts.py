@@ -197,6 +197,28 @@ def test_what_argocd_keeps_is_told() -> None:
     assert gone.kept is None
 
 
+WORKLOAD = (
+    "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{replicas: {n}, selector: {s}, size: {size}}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "refused"),
+    [
+        ("StatefulSet", {"n": 2, "s": 1, "size": 1}, None),
+        ("StatefulSet", {"n": 2, "s": 1, "size": 2}, "spec.size"),
+        ("StatefulSet", {"n": 1, "s": 2, "size": 2}, "spec.selector, spec.size"),
+        ("Deployment", {"n": 1, "s": 1, "size": 2}, None),
+        ("Deployment", {"n": 1, "s": 2, "size": 1}, "spec.selector"),
+        ("ConfigMap", {"n": 1, "s": 2, "size": 1}, None),
+    ],
+)
+def test_what_kubernetes_never_changes_is_told(kind: str, after: dict[str, int], refused: str | None) -> None:
+    before = WORKLOAD.format(kind=kind, n=1, s=1, size=1)
+    (one,) = differing(rendered(before), rendered(WORKLOAD.format(kind=kind, **after)))
+    assert one.refused == refused
+
+
 def test_tests_of_helm_are_no_objects() -> None:
     test = "apiVersion: v1\nkind: Pod\nmetadata: {name: t, annotations: {helm.sh/hook: test}}"
     hook = test.replace("hook: test", "hook: pre-install")

@@ -41,7 +41,7 @@ def report() -> Report:
     deployment = differences.unified("Deployment/dev-shop", "image: shop:v1\n", "image: shop:v2\n")
     config = differences.unified("ConfigMap/dev-cart", "a: 1\n", None)
     shop.objects = [
-        ObjectChange("dev-shop", "Deployment", "dev", "dev-shop", "changed", deployment),
+        ObjectChange("dev-shop", "Deployment", "dev", "dev-shop", "changed", deployment, refused="spec.selector"),
         ObjectChange("dev-cart", "ConfigMap", "dev", "dev-cart", "removed", config, held=True),
         ObjectChange("dev-cart", "Namespace", "", "cart", "removed", "", kept="helm.sh/resource-policy: keep"),
     ]
