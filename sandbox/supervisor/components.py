@@ -157,7 +157,8 @@ class Blueprint:
             *("--gitea-url", GITEA_URL, "--gitea-endpoint", self.gitea),
             *("--registry-mirror", f"{MIRRORED}={self.registry}"),
         )
-        needs = frozenset({CLUSTER_READY})
+        # A Gitea that is not there yet would be a fault until the next poll.
+        needs = frozenset({CLUSTER_READY, TOKENS_READY})
         return Component(ARGOCD, (*self._module(ARGOCD), *arguments), f"{self.url(ARGOCD)}/healthz", needs)
 
     def _function(self, name: str) -> Component:
