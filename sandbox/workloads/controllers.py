@@ -29,8 +29,11 @@ from sandbox.workloads.settings import Settings
 
 Json = dict[str, Any]
 Place = tuple[str, Key]
+_SLICE: Final = 20
+"""Objects that are served between two looks at what clients want of the server: some 30 ms."""
 MANAGER: Final = "kube-controller-manager"
 _ROLLED: Final = ("deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch")
+_BUDGETED: Final = ("deployments.apps", "statefulsets.apps")
 _AUTOSCALER: Final = "horizontalpodautoscalers.autoscaling"
 _BUDGET: Final = "poddisruptionbudgets.policy"
 _CLAIM: Final = "persistentvolumeclaims"
@@ -49,45 +52,71 @@ class Controllers:
         self._now = now
         self._rollouts: dict[str, Rollout] = {}
         self._due: dict[Place, float] = {}
+        # By resource and namespace, because a cluster has many namespaces and every change asks for one of them.
+        self._keys: dict[Place, set[Key]] = {}
         self._changed = asyncio.Event()
         self._resources: dict[str, Resource] = {r.qualified: r for r in cluster.registry if r.qualified in WATCHED}
         for resource in WATCHED:
             for key, _ in cluster.storage.entries(resource):
                 self._due[resource, key] = now()
+                self._index(resource, key).add(key)
             cluster.storage.subscribe(resource, partial(self._heard, resource))
 
     async def run(self) -> None:
         """Work for ever."""
         while True:
             self._changed.clear()
-            wait = self.work()
+            wait = self.work(_SLICE)
+            if wait == 0:
+                await asyncio.sleep(0)  # requests come first
+                continue
             try:
                 await asyncio.wait_for(self._changed.wait(), wait)
             except TimeoutError:
                 continue
 
-    def work(self) -> float | None:
-        """Do everything that is due now; return the seconds until more is, or None when only a change will bring it."""
+    def work(self, most: int | None = None) -> float | None:
+        """Do what is due now, `most` objects of it at the most.
+
+        Returns the seconds until more is due (0: there is more now), or None when only a change will bring it.
+        """
         while True:
             now = self._now()
             due = [place for place, when in self._due.items() if when <= now]
             if not due:
                 return min((when - now for when in self._due.values()), default=None)
-            for place in due:
+            for place in due[:most]:
                 del self._due[place]
                 self._serve(place)
+            if most is not None:
+                return 0
 
     def _heard(self, resource: str, event: Event) -> None:
         if event.type == "DELETED":
             self._rollouts.pop(event.entry.object["metadata"]["uid"], None)
+            self._index(resource, event.key).discard(event.key)
         else:
             self._due[resource, event.key] = self._now()
+            self._index(resource, event.key).add(event.key)
         if resource in _ROLLED:
-            # Budgets and autoscalers look at workloads.
-            for kind in (_BUDGET, _AUTOSCALER):
-                for key, _ in self._cluster.storage.entries(kind, event.key[0]):
-                    self._due[kind, key] = self._now()
+            self._wake_observers(event.key[0], event.entry.object)
         self._changed.set()
+
+    def _wake_observers(self, namespace: str, workload: Json) -> None:
+        """Have the budgets and autoscalers of a workload look at it."""
+        for budget in self._objects(_BUDGET, namespace):
+            if surroundings.selects(budget, workload):
+                self._due[_BUDGET, (namespace, budget["metadata"]["name"])] = self._now()
+        for autoscaler in self._objects(_AUTOSCALER, namespace):
+            if autoscaler["spec"]["scaleTargetRef"]["name"] == workload["metadata"]["name"]:
+                self._due[_AUTOSCALER, (namespace, autoscaler["metadata"]["name"])] = self._now()
+
+    def _objects(self, resource: str, namespace: str) -> list[Json]:
+        keys = sorted(self._index(resource, (namespace, "")))
+        return [entry.object for key in keys if (entry := self._cluster.storage.get(resource, key)) is not None]
+
+    def _index(self, resource: str, key: Key) -> set[Key]:
+        return self._keys.setdefault((resource, (key[0], "")), set())
 
     def _serve(self, place: Place) -> None:
         entry = self._cluster.storage.get(*place)
@@ -109,8 +138,7 @@ class Controllers:
         elif resource == _AUTOSCALER:
             self._autoscale(place, value)
         elif resource == _BUDGET:
-            kinds = ("deployments.apps", "statefulsets.apps")
-            workloads = [entry.object for kind in kinds for _, entry in self._cluster.storage.entries(kind, namespace)]
+            workloads = [one for kind in _BUDGETED for one in self._objects(kind, namespace)]
             self._write_status(place, surroundings.budget_status(value, workloads))
         elif resource != "services" or value["spec"].get("type") == "LoadBalancer":
             self._write_status(place, surroundings.address_status())

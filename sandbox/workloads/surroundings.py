@@ -30,7 +30,7 @@ def autoscaler_status(replicas: int) -> Json:
 
 def budget_status(budget: Json, workloads: Iterable[Json]) -> Json:
     """Return the status of a disruption budget over the workloads whose pods it selects."""
-    selected = [one for one in workloads if _selects(budget["spec"].get("selector"), one)]
+    selected = [one for one in workloads if selects(budget, one)]
     expected = sum(one["spec"].get("replicas", 1) for one in selected)
     healthy = sum((one.get("status") or {}).get("availableReplicas", 0) for one in selected)
     if "maxUnavailable" in budget["spec"]:
@@ -50,9 +50,10 @@ def budget_status(budget: Json, workloads: Iterable[Json]) -> Json:
     }
 
 
-def _selects(selector: Json | None, workload: Json) -> bool:
+def selects(budget: Json, workload: Json) -> bool:
+    """Whether a disruption budget is about a workload's pods."""
     labels = (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
-    wanted = (selector or {}).get("matchLabels") or {}
+    wanted = (budget["spec"].get("selector") or {}).get("matchLabels") or {}
     return bool(wanted) and all(labels.get(key) == text for key, text in wanted.items())
 
 

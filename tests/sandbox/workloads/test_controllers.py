@@ -284,3 +284,15 @@ def test_missing_images(image: str, missing: bool, why: str) -> None:
     """Which images are never pulled, init containers' included."""
     assert (Settings().missing({"spec": {"containers": [{"image": image}]}}) == image) is missing, why
     assert (Settings().missing({"spec": {"initContainers": [{"image": image}]}}) == image) is missing, why
+
+
+def test_much_work_is_done_in_slices(world: World) -> None:
+    """A slice serves so many objects and says that there is more, until nothing is left but what is due later."""
+    for plural in ("deployments", "statefulsets"):
+        world.create(plural, "apps", spec())
+    served = []
+    while world.controllers.work(1) == 0:
+        served.append([bool(world.get(f"{plural}.apps").get("status")) for plural in ("deployments", "statefulsets")])
+    assert served[0] == [True, False]
+    assert served[-1] == [True, True]
+    assert world.controllers.work(1) == 2
