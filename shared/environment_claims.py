@@ -246,7 +246,8 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
     ) -> str | None:
         """What a person has to be asked before `names` go, and the status field that says how to answer."""
         metadata = attempt.claim.metadata
-        removal = Removal(names, left, self.stateful(attempt, environment, names), self.residents(names), self.loss)
+        stateful, residents = self.stateful(attempt, environment, names), self.residents(environment, names)
+        removal = Removal(names, left, stateful, residents, self.loss)
         objection, confirmation = removal.objection(self._limits), removal.confirmation(metadata.uid)
         asked = objection is not None and not is_confirmed(metadata.annotations, confirmation)
         attempt.report.set(confirmation=confirmation if asked else None)

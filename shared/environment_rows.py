@@ -129,6 +129,6 @@ class EnvironmentRows(ABC, Generic[EnvironmentClaimT, DraftT]):
         """Those of `names` that keep data, with their volume claims."""
         return {}
 
-    def residents(self, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+    def residents(self, environment: Environment, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
         """Those of `names` that claims live in, with those claims."""
         return {}

@@ -1,6 +1,6 @@
 """An InfrastructureClaim's way into Git: that of every claim of an environment, with one file for all its rows."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from shared import platform_set
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
-from shared.claims import InfrastructureClaim, Namespace, NamespaceRow
+from shared.claims import InfrastructureClaim, Namespace, NamespaceRow, place
 from shared.claims.names import RESERVED_SERVICE
 from shared.deploying import LastMile, Place
 from shared.drafts import Draft, Hold
@@ -170,17 +170,20 @@ class InfrastructureHandler(EnvironmentHandler[InfrastructureClaim, Infrastructu
     def stateful(
         self, attempt: Attempt[InfrastructureClaim], environment: Environment, names: Iterable[str]
     ) -> Mapping[str, Sequence[str]]:
-        """Every namespace, with the volume claims in it: those of this cluster, since no other one is at hand."""
-        return {name: self._volumes(name) for name in names}
+        """Every namespace, with the volume claims in it where it is on this cluster: no other one is at hand."""
+        is_here = namespaces.is_here(environment)
+        return {name: self._volumes(name) if is_here else () for name in names}
 
-    def residents(self, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
-        """The claims whose applications and services live there."""
-        return {name: found for name in names if (found := list(self._claims_in(name)))}
+    def residents(self, environment: Environment, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """The claims of the cluster type whose applications and services live there: where the claims do here."""
+        return {name: found for name in names if (found := list(self._claims_in(environment, name)))}
 
-    def _claims_in(self, namespace: str) -> Iterable[str]:
+    def _claims_in(self, environment: Environment, namespace: str) -> Iterator[str]:
         for kind in (APPLICATION, PLATFORM):
             for document in self._kube.list(kind.resource, namespace):
-                yield f"{kind.name} {document['metadata']['name']}"
+                where = place(document)
+                if where is not None and where[0] == environment.cluster_type:
+                    yield f"{kind.name} {document['metadata']['name']}"
 
     def _volumes(self, namespace: str) -> list[str]:
         try:

@@ -56,6 +56,11 @@ def taken(
     return {one.name: found[one.name] for one in claim.spec.namespaces if one.name in found}
 
 
+def is_here(environment: Environment) -> bool:
+    """Whether the environment is on the cluster whose claims deploy it, and not on one that ArgoCD alone reaches."""
+    return _cluster(environment) == tuple(destination(None).items())
+
+
 def _cluster(environment: Environment) -> tuple[tuple[str, str], ...]:
     target = destination(environment.destination)
     if target == {"name": "in-cluster"}:  # ArgoCD's own word for where it runs

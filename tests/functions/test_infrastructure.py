@@ -223,6 +223,19 @@ def test_a_namespace_taken_out_waits_for_a_person_who_hears_what_is_in_it(there:
     assert namespaces(there) == ["shop"]
 
 
+def test_what_lives_on_another_cluster_is_not_looked_for_on_this_one(there: Platform) -> None:
+    """A namespace here may be called the same; what is in it has nothing to do with the removal."""
+    clusters = example("bootstrap-claim.yaml")["spec"]["clusters"]
+    clusters[1]["destination"] = {"name": "production"}
+    there.apply(example("bootstrap-claim.yaml"), clusters=clusters)
+    there.apply(APPS)
+    there.kube.put(VOLUME_CLAIMS, {"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0", "namespace": "dev"}})
+    far = named("prod", clusterType="prod", environment="prod", namespaces=[SHOP, {"name": "dev"}])
+    there.apply(far)
+    live = there.apply(far, namespaces=[SHOP])
+    assert ready(live)[2].startswith("removing dev waits for a confirmation")
+
+
 def test_what_is_held_keeps_what_git_says_of_it(there: Platform) -> None:
     """The neighbours of a namespace that waits go on, and its own entry is not touched."""
     there.apply(CLAIM)
