@@ -122,4 +122,4 @@ def wait(
         arrived = [view.stalled or (view.ready and (view.deployed or not deployed)) for view in views]
         if all(arrived) or time.monotonic() > deadline:
             return views
-        time.sleep(_POLL)
+        time.sleep(_POLL)  # one request a claim, where a watch would need one connection each

@@ -65,8 +65,8 @@ def history(
         infraforge history ApplicationClaim/dev/dev-apps --voltran ./voltran -o json
     """
     # pydantic's models cost what the other commands need not pay
-    from cli.history.commits import entries  # noqa: PLC0415
-    from cli.history.story import told  # noqa: PLC0415
+    from cli.history.commits import entries  # noqa: PLC0415 - as said
+    from cli.history.story import told  # noqa: PLC0415 - as said
 
     is_sandbox = kubeconfig is None and context is None
     source = Source(voltran, gitea_url, gitea_token_file, data_dir, is_sandbox)

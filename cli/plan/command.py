@@ -134,8 +134,8 @@ def plan(
         infraforge plan -f claim.yaml -o json | jq '.claims[].files[].path'
     """
     # The handlers cost what other commands need not pay.
-    from cli.plan.planning import plan as planned  # noqa: PLC0415
-    from cli.plan.surroundings import Folders, Sites  # noqa: PLC0415
+    from cli.plan.planning import plan as planned  # noqa: PLC0415 - as said
+    from cli.plan.surroundings import Folders, Sites  # noqa: PLC0415 - as said
 
     if voltran is None and (charts or platform_charts):
         raise Failure("--charts and --platform-charts go with --voltran", USAGE)
