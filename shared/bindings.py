@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from shared import leaks
 from shared.claims import Application, PlatformClaim, Service, service_release
 from shared.drafts import Hold
 from shared.wording import listed
@@ -157,6 +158,8 @@ def with_bindings(values: Mapping[str, Any], bindings: Mapping[str, Any]) -> dic
 
 def _offer(claim: PlatformClaim, service: Service) -> Offer | str:
     release, namespace = service_release(claim.spec.environment, service.name), claim.metadata.namespace
+    if leaks.find({key: service.values.get(key) for key in ("auth", "host")}):
+        return "its values look like they hold a credential, which would be shown to whoever is bound to it"
     auth = service.values.get("auth")
     if service.type == "external":
         return _elsewhere(service, release, namespace)

@@ -217,6 +217,10 @@ HELD = [
      "BindingUnknown",
      'spec.applications[0].bindings[0]: service "db" cannot be bound to: it is external, and its values name no port',
      "to Python True is a number"),
+    (application("postgres"), [{"name": "postgres", "values": {"auth": {"username": "AKIAIOSFODNN7EXAMPLE"}}}],
+     "BindingUnknown",
+     'spec.applications[0].bindings[0]: service "postgres" cannot be bound to: its values look like they hold a '
+     "credential, which would be shown to whoever is bound to it", "it is held there, and must not come out here"),
     (application("1db"), [{"name": "1db", "chart": {"name": "redis"}}], "BindingUnknown",
      'spec.applications[0].bindings[0]: "1db" begins with a digit, and no variable of a container does: '
      "rename the service", "the charts make variables of it"),
