@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -105,7 +106,9 @@ class Surroundings:
                 stage.put(BOOTSTRAP.resource, document)
             found = clone_facts.roots(checkout.tree)
             organization = found.organization if told and found else organization
-            standing = {} if cluster is not None else _standing(clones.get(organization, REPOSITORY), checkout, told)
+            recorded = _Recorded(clones.get(organization, REPOSITORY), checkout, told)
+            stage.instead = recorded.of
+            standing = {} if cluster is not None else recorded.claims
             for (kind, _, _), document in standing.items():
                 if kind != BOOTSTRAP.name:
                     stage.put(KINDS[kind].resource, document)
@@ -166,7 +169,7 @@ def _bootstraps(cluster: Cluster, notes: list[str]) -> Iterator[BootstrapClaim]:
     except KeyError as error:
         raise Failure("the cluster does not know BootstrapClaims: InfraForge's CRDs are not installed there") from error
     except Refused as refusal:
-        notes.append(f"the platform's BootstrapClaim cannot be read: {refusal}")
+        notes.append(f"what you may not read is taken from the commits that record it: {refusal}")
         return
     usual = clone_facts.SYSTEM_NAMESPACE
     for document in sorted(documents, key=lambda one: one["metadata"].get("namespace") != usual):
@@ -176,10 +179,26 @@ def _bootstraps(cluster: Cluster, notes: list[str]) -> Iterator[BootstrapClaim]:
             continue  # its own status says so
 
 
-def _standing(clone: Clone | None, checkout: Checkout, told: Sequence[Document]) -> dict[Name, Document]:
-    if clone is None or checkout.commit is None:
-        return {}
-    return clone_facts.standing(clone, checkout.tree, checkout.commit, clone_facts.status(told))
+@dataclass
+class _Recorded:
+    """The claims that Git's commits record, read when somebody asks."""
+
+    clone: Clone | None
+    checkout: Checkout
+    told: Sequence[Document]
+
+    @cached_property
+    def claims(self) -> Mapping[Name, Document]:
+        """By kind, namespace and name."""
+        if self.clone is None or self.checkout.commit is None:
+            return {}
+        return clone_facts.standing(self.clone, self.checkout.tree, self.checkout.commit, clone_facts.status(self.told))
+
+    def of(self, collection: str) -> list[Document]:
+        """Those of a collection, as the API addresses it; the platform's are on the stage already."""
+        kinds = {f"apis/{one.resource.api_version} {one.resource.plural}": name for name, one in KINDS.items()}
+        kind = kinds.get(collection)
+        return [one for (name, _, _), one in self.claims.items() if name == kind != BOOTSTRAP.name]
 
 
 def _reader(cluster: Cluster) -> Callable[[str, Query], tuple[int, bytes]]:

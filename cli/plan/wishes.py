@@ -31,6 +31,8 @@ _SCHEMA: Final = (
     "what JSON cannot",
 )
 """What an API server says of what the model has said already."""
+_UNASKED: Final = ("is forbidden: User", "does not support dry run")
+"""What an API server says when nobody may, or can, ask it what it would say."""
 _IMMUTABLE: Final = "self == oldSelf"
 
 
@@ -142,12 +144,14 @@ def _compare(wish: Wish, cluster: Cluster) -> None:
     except Refused as refusal:
         wish.faults.append(Fault("", str(refusal), "Refused"))
         return
+    if wish.live is not None and "deletionTimestamp" in wish.live["metadata"]:
+        wish.notes.append("it is being deleted, which applying it does not end: the plan is for the deletion")
     _hold_immutables(wish)
     try:
         rehearsed = cluster.rehearse(manifest)
     except Refused as refusal:
         said = str(refusal)
-        if "is forbidden: User" in said:
+        if any(form in said for form in _UNASKED):
             wish.notes.append(f"the API server was not asked what it would say: {said}")
         elif not (wish.faults and any(form in said for form in _SCHEMA)):
             wish.faults.append(Fault("", said, "Refused"))

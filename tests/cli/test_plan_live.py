@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.cluster import Cluster
@@ -146,6 +147,43 @@ def test_a_removal_names_the_volume_claims_there_are(place: Place) -> None:
     uid = place.api.get("PlatformClaim", "dev", "services")["metadata"]["uid"]
     assert uid, "what confirms it is of this very claim"
     assert found["confirmation"]["annotation"].startswith("platform.infraforge.io/confirm-removal=remove-1-")
+
+
+def test_a_claim_that_is_being_deleted_is_planned_as_that(place: Place) -> None:
+    place.api.create("ApplicationClaim", "dev", "going", applications(SHOP, environment="qa")["spec"], FINALIZER)
+    place.api.delete("ApplicationClaim", "dev", "going")
+    found = place.one(applications(SHOP, environment="qa", name="going"), OK)
+    assert "it is being deleted" in found["notes"][0]
+    assert found["files"] == [], "it has nothing in Git"
+
+
+def limited(api: Api, allowed: str) -> Cluster:
+    """The cluster as somebody sees it who may only read and change what is in one namespace."""
+
+    def forward(request: httpx.Request) -> httpx.Response:
+        path = f"{request.url.path}/"
+        is_discovery = path.count("/") <= len(GROUP.split("/")) + 1
+        if not is_discovery and f"/namespaces/{allowed}/" not in path:
+            return httpx.Response(403, json={"message": f'{path} is forbidden: User "ann" cannot list it'})
+        kind = {"Content-Type": request.headers.get("content-type", "application/json")}
+        with api.running.client() as client:
+            where = {"params": request.url.params, "content": request.content, "headers": kind}
+            return client.request(request.method, request.url.path, **where)
+
+    return Cluster(httpx.Client(base_url="https://cluster.test", transport=httpx.MockTransport(forward)), allowed)
+
+
+def test_who_may_read_one_namespace_can_plan_in_it(place: Place) -> None:
+    """Environments, services and rivals are those that Git records; what may not be read is named."""
+    cluster = limited(place.api, "dev")
+    sites = Sites(no_gitea, Folders(place.repository.folder))
+    bound = [applications(application("shop", bindings=["postgres"]), CART), applications(SHOP, name="second")]
+    report = plan([written(place.folder, bound)], cluster, sites, None)
+    own, second = report.claims
+    assert [str(one) for one in own.errors] == []
+    assert any("+bindings:" in one.diff for one in own.files)
+    assert [one.reason for one in second.errors] == ["EnvironmentConflict"]
+    assert any("what you may not read is taken from the commits" in note for note in report.notes)
 
 
 def test_a_context_is_chosen(place: Place, infraforge: Infraforge) -> None:

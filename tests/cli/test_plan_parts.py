@@ -129,6 +129,17 @@ def test_what_may_not_be_listed_is_told_and_what_may_not_be_read_fails() -> None
         stage.kube.get(CONFIG_MAPS, "dev", "a")
 
 
+def test_what_is_recorded_stands_in_for_what_may_not_be_listed() -> None:
+    stage = Stage(
+        Backing({}, forbidden=True), lambda collection: [config_map("a")] if "configmaps" in collection else []
+    )
+    assert [one["metadata"]["name"] for one in stage.kube.list(CONFIG_MAPS)] == ["a"]
+    assert [one["metadata"]["name"] for one in stage.kube.list(CONFIG_MAPS, labels={"app": "b"})] == []
+    assert list(stage.kube.list(CONFIG_MAPS, "prod")) == []
+    stage.put(CONFIG_MAPS, config_map("a", x="1"))
+    assert list(stage.kube.list(CONFIG_MAPS, "dev")) == [config_map("a", x="1")]
+
+
 def test_a_claim_on_the_stage_is_seen_by_whoever_lists_claims() -> None:
     stage = Stage()
     document = applications(application("shop"))
