@@ -5,7 +5,6 @@ A row's actions are what a person did between the recorded changes; ArgoCD did t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from tests.sandbox.timeline.actions import (
@@ -33,35 +32,8 @@ from tests.sandbox.timeline.actions import (
     terminate,
     workload,
 )
+from tests.sandbox.timeline.chain import Case, Chain
 from tests.sandbox.timeline.charts import values
-
-
-@dataclass(frozen=True)
-class Case:
-    """`late` maps an object's name to the second up to which its changes, though recorded here, end the case before.
-
-    `until` cuts off the recorder's own cleaning up; `races` names objects whose path is a race, and why.
-    """
-
-    name: str
-    actions: tuple[Action, ...]
-    late: Mapping[str, float] = field(default_factory=dict)
-    until: float = float("inf")
-    races: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Cases that build on one another in one world; `before` is done first and not compared."""
-
-    before: tuple[Action, ...]
-    cases: tuple[Case, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of the first case."""
-        return self.cases[0].name
-
 
 _ORDERS, _USERS = "dev-order-service", "dev-user-service"
 _ROOT = "nonprod-apps"
@@ -82,12 +54,10 @@ def _alone(
     *actions: Action,
     before: tuple[Action, ...] = (),
     made: str,
-    until: float = float("inf"),
-    late: Mapping[str, float] | None = None,
 ) -> Chain:
     """A case of its own: a set is created, something is done, and the set is deleted again."""
     steps = (create(made), *actions, delete("ApplicationSet", made))
-    return Chain((*_READY, *before), (Case(name, steps, until=until, late=late or {}),))
+    return Chain((*_READY, *before), (Case(name, steps),))
 
 
 CHAINS: Final[tuple[Chain, ...]] = (

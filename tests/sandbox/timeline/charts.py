@@ -5,9 +5,8 @@ The ConfigMap holds the image's tag, because an edited tag was seen to configure
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-ENVIRONMENT = "environments/nonprod/dev/applications"
 _CONFIG_MAP = """\
 apiVersion: v1
 kind: ConfigMap
@@ -60,12 +59,3 @@ def values(name: str, tag: str, **more: str) -> str:
     """The value file of an application."""
     lines = [f"image: {{repository: ghcr.io/x/{name}, tag: {json.dumps(tag)}}}"]
     return "\n".join([*lines, *(f"{key}: {text}" for key, text in more.items()), ""])
-
-
-def folder(applications: Mapping[str, str | None]) -> dict[str, str]:
-    """The value repository: each application's folder with its value file, or without one (None)."""
-    files = {"README.md": "values\n"}
-    for name, text in applications.items():
-        file = "values.yaml" if text is not None else ".keep"
-        files[f"{ENVIRONMENT}/{name}/{file}"] = text or ""
-    return files

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.timeline.cases import Case
+from tests.sandbox.timeline.chain import Case
 from tests.sandbox.timeline.recording import Change, recorded
 from tests.sandbox.timeline.stories import meaning, tell
 from tests.sandbox.timeline.test_timeline import differences

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.timeline.cases import CHAINS, DIFFERENT, MOST_DIFFERENT, Case, Chain
+from tests.sandbox.timeline.cases import CHAINS, DIFFERENT, MOST_DIFFERENT
+from tests.sandbox.timeline.chain import Case, Chain
 from tests.sandbox.timeline.forge import Server
 from tests.sandbox.timeline.recording import Change, recorded
 from tests.sandbox.timeline.stories import Name, Outcome, Story, facts, tell

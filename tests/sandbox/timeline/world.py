@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from sandbox.argocd.controller import ArgoCD, Settings
 from sandbox.argocd.repositories import Addresses
 from sandbox.source import kubeconfig
 from sandbox.supervisor.cluster import argocd_definitions
-from tests.sandbox.timeline.charts import ENVIRONMENT, charts
+from tests.sandbox.timeline.charts import charts
 from tests.sandbox.timeline.forge import Forge
 from tests.sandbox.timeline.recording import Change
 from tests.sandbox.timeline.stories import FOLLOWED, Name
@@ -199,7 +200,7 @@ def world(loop: Loop, folder: Path, forge: Forge) -> Iterator[World]:
     cluster = loop.call(build)
     forge.push("argo/charts", charts())
     with loop.serving(cluster) as address:
-        target = kubeconfig.Cluster(address, _tls(), _TOKEN)
+        target = kubeconfig.Cluster(address, ssl.create_default_context(), _TOKEN)
         settings = Settings(target, folder / "clones", Addresses(PUBLIC, forge.endpoint), poll=3600)
         with ArgoCD(settings) as argocd:
             made = World(loop, cluster, address, forge, argocd)
@@ -207,17 +208,6 @@ def world(loop: Loop, folder: Path, forge: Forge) -> Iterator[World]:
                 yield made
             finally:
                 made.client.close()
-
-
-def _tls() -> Any:
-    import ssl  # noqa: PLC0415
-
-    return ssl.create_default_context()
-
-
-def folder_of(application: str) -> str:
-    """The folder of an application in the value repository."""
-    return f"{ENVIRONMENT}/{application}"
 
 
 def secret(name: str, labels: Mapping[str, str], data: Mapping[str, str]) -> Json:
