@@ -164,14 +164,18 @@ def _checkout(clone: Clone | None, notes: list[str], *, needed: bool) -> Checkou
 
 def _bootstraps(cluster: Cluster, notes: list[str]) -> Iterator[BootstrapClaim]:
     """The BootstrapClaims that can be read, those of the usual namespace first."""
-    try:
-        documents: Sequence[Document] = list(cluster.every(BOOTSTRAP.resource.api_version, BOOTSTRAP.name))
-    except KeyError as error:
-        raise Failure("the cluster does not know BootstrapClaims: InfraForge's CRDs are not installed there") from error
-    except Refused as refusal:
-        notes.append(f"what you may not read is taken from the commits that record it: {refusal}")
-        return
     usual = clone_facts.SYSTEM_NAMESPACE
+    documents: list[Document] = []
+    for namespace in (None, usual):
+        try:
+            documents = list(cluster.every(BOOTSTRAP.resource.api_version, BOOTSTRAP.name, namespace))
+            break
+        except KeyError as error:
+            said = "the cluster does not know BootstrapClaims: InfraForge's CRDs are not installed there"
+            raise Failure(said) from error
+        except Refused as refusal:  # who may not look everywhere may look there
+            if namespace is not None:
+                notes.append(f"what you may not read is taken from the commits that record it: {refusal}")
     for document in sorted(documents, key=lambda one: one["metadata"].get("namespace") != usual):
         try:
             yield BOOTSTRAP.parse(document)
