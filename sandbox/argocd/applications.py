@@ -54,6 +54,7 @@ class Applications:
     poll: float
     again: Callable[[Key, float], None]
     _wanted: dict[Key, Level] = field(default_factory=dict)
+    _asked: dict[Key, float] = field(default_factory=dict)
     _invalid: dict[Key, Json] = field(default_factory=dict)
     """The specs that were found invalid: nothing was compared, and nothing will be until the spec is another one."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -63,13 +64,18 @@ class Applications:
         with self._lock:
             self._wanted[key] = max(level, self._wanted.get(key, Level.NONE))
 
+    def noticed(self, key: Key) -> None:
+        """An Application is new, or another one, or was wished a refresh: what is heard from now on is new enough."""
+        with self._lock:
+            self._asked[key] = time.monotonic()
+
     def reconcile(self, key: Key) -> None:
         """Look at an Application."""
         application = self.store.get(APPLICATION, *key)
         if application is None:
             with self._lock:
-                self._wanted.pop(key, None)
-                self._invalid.pop(key, None)
+                for known in (self._wanted, self._asked, self._invalid):
+                    known.pop(key, None)
             return
         project = self.store.get(PROJECT, key[0], application["spec"].get("project", ""))
         level = self._level(key, application)
@@ -110,7 +116,7 @@ class Applications:
             return self._tell(application, application_status.invalid(application, conditions))
         problem, target = "", Target((), (), ())
         try:
-            target = self._target(application, level)
+            target = self._target(key, application, level)
         except ManifestsFailed as error:
             problem = str(error)
         comparison = compare(application, target.objects, self.api, self.store, failed=bool(problem))
@@ -126,13 +132,15 @@ class Applications:
             application = self._begin(application, decision.operation)
         return self._tell(application, status | {"conditions": conditions})
 
-    def _target(self, application: Json, level: Level) -> Target:
+    def _target(self, key: Key, application: Json, level: Level) -> Target:
+        with self._lock:
+            asked = self._asked.pop(key, None)
         revisions: list[str] = []
         sync = (application.get("status") or {}).get("sync") or {}
         if level is Level.RECENT and _sources(sync.get("comparedTo") or {}) == sources_of(application["spec"]):
             revisions = sync.get("revisions") or ([sync["revision"]] if sync.get("revision") else [])
             revisions = revisions if sync.get("status") != "Unknown" else []
-        return self.manifests.load(application, revisions=revisions, anew=level is Level.FORCED)
+        return self.manifests.load(application, revisions=revisions, anew=level is Level.FORCED, asked=asked)
 
     def _begin(self, application: Json, operation: Json) -> Json:
         before = application.get("status") or {}  # of an Application that a person made, there is none at first

@@ -20,7 +20,7 @@ from sandbox.argocd.operations import Operations
 from sandbox.argocd.projects import default_project
 from sandbox.argocd.recorder import Recorder
 from sandbox.argocd.repositories import Addresses, Repositories
-from sandbox.argocd.sets import REFRESH, Sets
+from sandbox.argocd.sets import APPLICATION_REFRESH, REFRESH, Sets
 from sandbox.argocd.store import Key, Store
 from sandbox.argocd.sync import Syncer
 from sandbox.argocd.templates import Templates
@@ -164,6 +164,8 @@ class ArgoCD:
         about = new or old or {}
         key = (about["metadata"].get("namespace", ""), about["metadata"]["name"])
         if kind == APPLICATION:
+            if self._applications is not None and new is not None and _wished(old, new):
+                self._applications.noticed(key)
             self._applications_due.add(key)
             self._wake_owner(old, new)
         elif kind == APPLICATION_SET and new is not None and _set_changed(old, new):
@@ -236,6 +238,14 @@ def _set_changed(old: Json | None, new: Json) -> bool:
     return REFRESH in (new["metadata"].get("annotations") or {}) and REFRESH not in (
         old["metadata"].get("annotations") or {}
     )
+
+
+def _wished(old: Json | None, new: Json) -> bool:
+    """Whether an Application is new or another one, or was wished a refresh."""
+    if old is None or old.get("spec") != new.get("spec"):
+        return True
+    wishes = [(one["metadata"].get("annotations") or {}).get(APPLICATION_REFRESH) for one in (old, new)]
+    return wishes[1] is not None and wishes[0] != wishes[1]
 
 
 def _owned_part(application: Json) -> Json:

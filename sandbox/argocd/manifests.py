@@ -61,17 +61,19 @@ class Manifests:
         self._known: OrderedDict[str, tuple[Json, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def load(self, application: Json, *, revisions: Sequence[str] = (), anew: bool = True) -> Target:
-        """The target state, at the given `revisions` (one a source) or at what the sources' own stand for now.
+    def load(
+        self, application: Json, *, revisions: Sequence[str] = (), anew: bool = True, asked: float | None = None
+    ) -> Target:
+        """The target state, at the given `revisions` (one a source) or at what the sources' own stand for.
 
-        Raises `ManifestsFailed`.
+        `anew` and `asked` are those of `Repositories.resolve`. Raises `ManifestsFailed`.
         """
         sources = sources_of(application["spec"])
         resolved: list[str] = []
         failed = (0, "")
         for index, source in enumerate(sources):
             try:
-                resolved.append(revisions[index] if revisions else self._resolve(source, anew=anew))
+                resolved.append(revisions[index] if revisions else self._resolve(source, anew, asked))
             except RepositoryError as error:
                 failed = failed if failed[0] else (index + 1, str(error))
         if failed[0]:
@@ -95,11 +97,11 @@ class Manifests:
             objects += found
         return Target(tuple(resolved), tuple(types), tuple(objects))
 
-    def _resolve(self, source: Json, *, anew: bool) -> str:
+    def _resolve(self, source: Json, anew: bool, asked: float | None) -> str:
         revision = source.get("targetRevision", "")
         if source.get("chart"):
             return self._registry.resolve(source["repoURL"], source["chart"], revision)
-        return self._repositories.resolve(source["repoURL"], revision, anew=anew)
+        return self._repositories.resolve(source["repoURL"], revision, anew=anew, asked=asked)
 
     def _generate(
         self, application: Json, source: Json, revision: str, references: Mapping[str, _Reference]

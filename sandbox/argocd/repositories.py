@@ -23,6 +23,9 @@ from sandbox.argocd.credentials import Login
 Listing = Mapping[str, str]
 """Path → blob id of every file of a commit."""
 
+SHARED: Final = 1.0
+"""Seconds. Longer would lose a push that came after a wish, whose own wish came before the first was consumed."""
+
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
 _LENGTH: Final = 4
 _REMEMBERED: Final = 64
@@ -77,15 +80,22 @@ class Repositories:
         """Close the connections."""
         self._client.close()
 
-    def resolve(self, url: str, revision: str, *, anew: bool) -> str:
-        """The commit that a branch, a tag, `HEAD` or a commit's own name stands for."""
+    def resolve(self, url: str, revision: str, *, anew: bool, asked: float | None = None) -> str:
+        """The commit that a branch, a tag, `HEAD` or a commit's own name stands for.
+
+        Who asks `anew`, at the monotonic time `asked` (now), gets what the repository said then or later, but not what
+        it said longer ago than `SHARED`: of many who ask at about the same time one asks it for all.
+        """
         if _SHA.fullmatch(revision):
             return revision
         repository = self._repository(url)
+        now = time.monotonic()
+        oldest = max(now if asked is None else asked, now - SHARED) if anew else now - self._remembered
         with repository.lock:
-            if anew or time.monotonic() - repository.heard > self._remembered:
+            if repository.heard < oldest:
+                began = time.monotonic()
                 repository.refs = self._listen(url)
-                repository.heard = time.monotonic()
+                repository.heard = began
             refs = repository.refs
         wanted = revision or "HEAD"
         for name in (wanted, f"refs/{wanted}", f"refs/tags/{wanted}", f"refs/heads/{wanted}"):

@@ -2,13 +2,14 @@
 
 import base64
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox.argocd.credentials import Login, login
-from sandbox.argocd.repositories import Addresses, Repositories, RepositoryError
+from sandbox.argocd.repositories import SHARED, Addresses, Repositories, RepositoryError
 from tests.sandbox.timeline.forge import PASSWORD, USER, Forge
 
 PUBLIC = "http://gitea.test"
@@ -134,3 +135,18 @@ def test_the_longest_prefix_gives_the_login() -> None:
     assert login(secrets, f"{PUBLIC}/other/x.git") == Login("u", "short")
     assert login(secrets, "http://elsewhere.test/x.git") is None
     assert "short" not in repr(Login("u", "short"))
+
+
+def test_those_who_asked_at_the_same_time_share_an_answer(make: Make, forge: Forge) -> None:
+    """Who asked before the answer was asked for gets it; who asks afterwards, or asked long ago, gets a new one."""
+    forge.push("argo/files", {"a": "1"})
+    repositories = make()
+    asked = time.monotonic()
+    first = repositories.resolve(URL, "main", anew=True, asked=asked)
+    forge.push("argo/files", {"a": "2"})
+    assert repositories.resolve(URL, "main", anew=True, asked=asked) == first
+    second = repositories.resolve(URL, "main", anew=True, asked=time.monotonic())
+    assert second != first
+    forge.push("argo/files", {"a": "3"})
+    time.sleep(SHARED)  # what is tested is a time
+    assert repositories.resolve(URL, "main", anew=True, asked=asked) not in (first, second)
