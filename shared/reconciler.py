@@ -47,7 +47,7 @@ class Handler(Protocol[ClaimT]):
         """Look once at what all claims share, before they are gone through; None when the event says nothing new."""
 
     def announce(self, attempt: Attempt[ClaimT]) -> Reply | None:
-        """The reply of a converged claim, if there is something to tell the other functions."""
+        """The reply of a claim that is converged, or gone, if there is something to tell the other functions."""
 
 
 class Reconciler(Generic[ClaimT]):
@@ -90,7 +90,7 @@ class Reconciler(Generic[ClaimT]):
             return None
         reply = self.reconcile(event.claim, event)
         if event.is_deletion and event.environment is not None:
-            self._wake_successors(event, event.environment)
+            return self._wake_successors(event, event.environment) or reply
         return reply
 
     def reconcile(self, ref: ClaimRef, event: Event) -> Reply | None:
@@ -125,9 +125,9 @@ class Reconciler(Generic[ClaimT]):
         unsettled = [ref for ref, where, settled in looked if not settled or rivals[where] > 1]
         return self._all(unsettled, event)
 
-    def _wake_successors(self, event: Event, environment: tuple[str, str]) -> None:
+    def _wake_successors(self, event: Event, environment: tuple[str, str]) -> Reply | None:
         """A claim is gone: another one of its environment may have waited for that."""
-        self._all([ref for ref, _ in self._listed_in(environment)], event)
+        return self._all([ref for ref, _ in self._listed_in(environment)], event)
 
     def _listed_in(self, environment: tuple[str, str] | None) -> Iterator[tuple[ClaimRef, Document]]:
         """The claims of one environment; of all for None."""
@@ -203,7 +203,7 @@ class Reconciler(Generic[ClaimT]):
         ref = attempt.ref
         if attempt.let_go:
             self._forget(ref)
-            return None
+            return self._handler.announce(attempt)
         document = self._record(attempt)
         attempt.carried.notes.clear()
         if isinstance(failure, TransientError):

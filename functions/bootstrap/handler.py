@@ -124,6 +124,8 @@ class BootstrapHandler:
 
     def announce(self, attempt: Attempt[BootstrapClaim]) -> Reply | None:
         """Tell the other functions, but only of what they could not have known before."""
+        if attempt.let_go:  # it can go when nobody uses it: there is nobody to tell
+            return None
         if not attempt.has_news and not attempt.report.changed("phase", "charts", "platformCharts", "clusters"):
             return None
         ref = attempt.ref

@@ -13,6 +13,7 @@ from shared import events
 from shared.auth_secrets import SECRETS
 from shared.errors import Forbidden, KubeUnavailable, TransientError
 from shared.events import PING, SERVICES, Event
+from shared.kinds import PLATFORM
 from shared.kube.client import Document, Resource
 from shared.reconciler import Reconciler
 from tests.fakes import FakeKube
@@ -184,6 +185,22 @@ def test_a_service_that_goes_holds_who_is_bound_to_it(
     resync(process)
     assert row(there.live(claim)) == ("Held", "BindingUnknown", UNKNOWN)
     assert "bindings" in values(there)
+
+
+def test_a_claim_of_services_that_is_deleted_says_so(
+    there: Platform, claim: dict[str, Any], services: dict[str, Any]
+) -> None:
+    """When it lets go, and not while it waits for the confirmation."""
+    there.apply(claim)
+    live = there.apply(services)
+    there.kube.remove(PLATFORM.resource, NAMESPACE, "dev-platform")
+    assert there.react(live) is None
+    there.annotate(live, confirm_removal=there.live(live)["status"]["confirmation"])
+    reply = there.react(live)
+    assert reply is not None
+    assert events.parse(*reply).environment == ("nonprod", "dev")
+    there.reconciler("ApplicationClaim").react(events.parse(*reply))
+    assert row(there.live(claim)) == ("Held", "BindingUnknown", UNKNOWN)
 
 
 def test_a_settled_claim_costs_a_listing(there: Platform, claim: dict[str, Any], services: dict[str, Any]) -> None:

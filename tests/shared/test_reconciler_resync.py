@@ -280,9 +280,21 @@ def test_a_deletion_wakes_who_waited_for_the_environment() -> None:
     bench.put(document("elsewhere", environment="qa"))
     bench.react("second")
     assert bench.condition("Ready", "second") == ("False", "EnvironmentConflict", "belongs to the first")
-    bench.reconciler.react(gone(first, bench))
+    assert bench.reconciler.react(gone(first, bench)) == REPLY, "what the successor has to tell"
     assert bench.condition("Ready", "second") == ALL_READY[0]
     assert bench.handler.converged == ["second", "second"]
+
+
+def test_a_claim_that_is_let_go_may_tell_of_it() -> None:
+    """Nobody is left to write a status to; who depended on the claim may have to know."""
+
+    def part(attempt: Attempt[PlatformClaim]) -> None:
+        attempt.let_go = True
+
+    bench = Bench(part)
+    bench.put(document())
+    assert bench.react() == REPLY
+    assert bench.kube.status_writes == []
 
 
 def test_a_deletion_without_a_place_wakes_nobody() -> None:
