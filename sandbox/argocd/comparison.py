@@ -101,7 +101,7 @@ class Comparison:
 
 
 def compare(application: Json, targets: Iterable[Json], api: Api, store: Store, *, failed: bool = False) -> Comparison:
-    """The objects of an Application, those that shall be there first and each kind by name."""
+    """The objects of an Application by group, kind, namespace and name: those that shall be there and those that are."""
     name, namespace = application["metadata"]["name"], application["spec"]["destination"].get("namespace", "")
     wanted: dict[Reference, tuple[Json, Kind | None]] = {}
     for target in targets:
@@ -113,11 +113,20 @@ def compare(application: Json, targets: Iterable[Json], api: Api, store: Store, 
         if kind is not None and (watched := api.kind(kind.group, kind.kind)):
             store.follow(watched)
     there: dict[Reference, tuple[Json, Kind]] = {}
+    for reference, (_, kind) in wanted.items():
+        live = store.get(kind, reference[2], reference[3]) if kind else None
+        if kind and live and live["apiVersion"] != kind.api_version:  # it is watched in the version that is preferred
+            live = api.get(kind, reference[2], reference[3])
+        if kind and live:
+            there[reference] = (live, kind)
+    prefix = f"{name}:"
     for kind in store.followed():
         for live in store.objects(kind):
+            if not tracking_of(live).startswith(prefix):
+                continue
             reference = _reference(live, kind)
-            if reference in wanted or tracking_of(live) == tracking_id(name, reference, namespace):
-                there[reference] = (live, kind)
+            if tracking_of(live) == tracking_id(name, reference, namespace):
+                there.setdefault(reference, (live, kind))
     managed = [
         Managed(reference, version_of(target), target, there[reference][0] if reference in there else None, kind)
         for reference, (target, kind) in wanted.items()
