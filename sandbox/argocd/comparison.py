@@ -101,7 +101,7 @@ class Comparison:
 
 
 def compare(application: Json, targets: Iterable[Json], api: Api, store: Store, *, failed: bool = False) -> Comparison:
-    """The objects of an Application by group, kind, namespace and name: those that shall be there and those that are."""
+    """The objects of an Application by group, kind, namespace and name: what shall be there, and what is."""
     name, namespace = application["metadata"]["name"], application["spec"]["destination"].get("namespace", "")
     wanted: dict[Reference, tuple[Json, Kind | None]] = {}
     for target in targets:
