@@ -13,7 +13,7 @@ from shared.bindings import Bound, Grant, Services
 from shared.claims import ApplicationClaim
 from shared.drafts import Hold
 from shared.environments import Environment
-from shared.errors import InfraForgeError, InvalidClaim, PermanentError
+from shared.errors import InfraForgeError, PermanentError
 from shared.kinds import APPLICATION, PLATFORM
 from shared.kube.client import Document, Kube
 from shared.wording import listed
@@ -85,23 +85,23 @@ class Binder:
         )
 
     def survey(self) -> Callable[[Document, Environment], Hashable]:
-        """What a claim's bindings would follow from if it were looked at now: one listing for all claims together.
+        """What a claim's bindings would follow from if it were looked at now; None when that cannot be said.
 
-        Nothing is listed before a claim is asked after that binds something.
+        There is one listing for all claims together, and none before a claim is asked after that binds something.
         """
         services, versions = functools.cache(self._offers), functools.cache(self._versions)
 
         def basis(document: Document, environment: Environment) -> Hashable:
             try:
                 claim = APPLICATION.parse(document)
-            except InvalidClaim:
+                offers = services().get((environment.cluster_type, environment.name))
+                grants = _grants(_bound(claim, offers))
+                if auth_secrets.elsewhere(environment):
+                    return offers, frozenset((grant, (None, None)) for grant in grants)
+                there = versions() if any(grant.is_copy for grant in grants) else {}
+                return offers, frozenset((grant, self._seen(grant, there)) for grant in grants)
+            except PermanentError:  # no claim, or we may not look: who looks at the claim itself will say so
                 return None
-            offers = services().get((environment.cluster_type, environment.name))
-            grants = _grants(_bound(claim, offers))
-            if auth_secrets.elsewhere(environment):
-                return offers, frozenset((grant, (None, None)) for grant in grants)
-            there = versions() if any(grant.is_copy for grant in grants) else {}
-            return offers, frozenset((grant, self._seen(grant, there)) for grant in grants)
 
         return basis
 

@@ -370,6 +370,13 @@ class Moody(FakeKube):
     """An API server that does not take Secrets while it has a `mood`, and quotes what it was sent."""
 
     mood: type[Exception] | None = None
+    is_blind = False
+    """Whether it lists no Secrets for us."""
+
+    def list(self, resource: Resource, *arguments: Any, **how: Any) -> Iterator[Document]:
+        if resource == SECRETS and self.is_blind:
+            raise Forbidden("secrets is forbidden: cannot list")
+        return super().list(resource, *arguments, **how)
 
     def create(self, resource: Resource, document: Mapping[str, Any]) -> Document:
         if resource == SECRETS and self.mood is not None:
@@ -402,6 +409,20 @@ def test_a_refused_copy(moody: tuple[Platform, Moody], claim: dict[str, Any]) ->
     kube.mood = None
     resync(there.reconciler("ApplicationClaim"))
     assert row(there.live(claim)) == ("Committed", "Committed", None)
+
+
+def test_secrets_that_may_not_be_listed(moody: tuple[Platform, Moody], claim: dict[str, Any]) -> None:
+    """A bound claim is looked at in every resync then; the others are as settled as ever, and none is in the way."""
+    there, kube = moody
+    there.apply(claim)
+    there.apply(example("prod/prod-apps-claim.yaml"))
+    process = there.reconciler("ApplicationClaim")
+    resync(process)
+    kube.is_blind = True
+    resync(process)
+    drop(there)
+    resync(process)
+    assert password(there, "dev") == password(there, NAMESPACE)
 
 
 def test_an_api_server_that_is_down(moody: tuple[Platform, Moody], claim: dict[str, Any]) -> None:
