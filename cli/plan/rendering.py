@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from cli.plan.charts import Library
 from cli.plan.objects import Rendered, compare, objects
@@ -52,20 +52,45 @@ def silent() -> Iterator[None]:
             os.close(kept)
 
 
+class Once:
+    """Helm's engine, which renders the same only once: the gate asks for what is shown afterwards."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[tuple[int, str, str, bytes], str | RenderFailed] = {}
+        self._charts: list[Mapping[str, bytes]] = []
+
+    def render(self, chart: Mapping[str, bytes], *, release: str, namespace: str, values: bytes) -> str:
+        """As the engine does, without a word on the standard error."""
+        key = (id(chart), release, namespace, values)
+        if key not in self._known:
+            self._charts.append(chart)  # kept, so that no other one gets its number
+            try:
+                with silent():
+                    self._known[key] = self._engine.render(chart, release=release, namespace=namespace, values=values)
+            except RenderFailed as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, RenderFailed):
+            raise found
+        return found
+
+    def read(self, document: str) -> dict[str, Any]:
+        """As the engine does."""
+        return self._engine.read(document)
+
+
 class Trials:
     """Tries charts out: our own here, and strangers' where they can be stopped."""
 
-    def __init__(self, library: Library, engine: Engine) -> None:
+    def __init__(self, library: Library, engine: Once) -> None:
         self._library = library
         self._engine = engine
         self._process = Process()
 
     def run(self, trial: Trial) -> Verdict:
         """The verdict. Raises nothing."""
-        if not self.is_ours(trial.chart):
-            return self._process.run(trial)
-        with silent():
-            return run(self._engine, trial)
+        return run(self._engine, trial) if self.is_ours(trial.chart) else self._process.run(trial)
 
     def is_ours(self, chart: Mapping[str, bytes]) -> bool:
         """Whether a chart is one of this installation's."""
@@ -86,7 +111,8 @@ class Renderer:
     _outcomes: dict[Workload, list[Rendered] | NotShown] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._trials = Trials(self.library, self.engine) if self.engine is not None else None
+        self._once = Once(self.engine) if self.engine is not None else None
+        self._trials = Trials(self.library, self._once) if self._once is not None else None
         self.gate = Gate(self.library.sources, self._trials)
 
     def compare(self, before: Tree, after: Tree, asked: Asked) -> list[ObjectChange]:
@@ -140,17 +166,16 @@ class Renderer:
         found = self.library.sources.get(workload.organization, wanted.repository, wanted.chart)
         if not isinstance(found, Files):
             raise NotShown(found.message)
-        if self.engine is None or self._trials is None:
+        if self._once is None or self._trials is None:
             raise NotShown(NO_ENGINE)
         if not self._trials.is_ours(found.content):
             verdict = self._trials.run(Trial(found.content, wanted.release, wanted.namespace, wanted.values))
             if verdict.outcome != "renders":
                 raise NotShown(verdict.message)
         try:
-            with silent():
-                stream = self.engine.render(
-                    found.content, release=wanted.release, namespace=wanted.namespace, values=wanted.values
-                )
+            stream = self._once.render(
+                found.content, release=wanted.release, namespace=wanted.namespace, values=wanted.values
+            )
         except RenderFailed as error:
             raise NotShown(str(error)) from error
         return objects(stream, workload.namespace)
