@@ -10,7 +10,7 @@ from cli.history.standing import ORDER
 from cli.json_patch import changes
 from cli.manifests import Manifest
 from cli.plan.report import Fault
-from shared import kinds
+from shared import kinds, leaks
 from shared.attempt import Kind
 from shared.canonical import json_bytes
 from shared.claims import API_VERSION, FINALIZER, GROUP, Claim
@@ -142,7 +142,7 @@ def _compare(wish: Wish, cluster: Cluster) -> None:
         reference = cluster.reference(manifest)
         wish.live = cluster.get(reference)
     except Refused as refusal:
-        wish.faults.append(Fault("", str(refusal), "Refused"))
+        wish.faults.append(Fault("", told(refusal), "Refused"))
         return
     if wish.live is not None and "deletionTimestamp" in wish.live["metadata"]:
         wish.notes.append("it is being deleted, which applying it does not end: the plan is for the deletion")
@@ -150,7 +150,7 @@ def _compare(wish: Wish, cluster: Cluster) -> None:
     try:
         rehearsed = cluster.rehearse(manifest)
     except Refused as refusal:
-        said = str(refusal)
+        said = told(refusal)
         if any(form in said for form in _UNASKED):
             wish.notes.append(f"the API server was not asked what it would say: {said}")
         elif not (wish.faults and any(form in said for form in _SCHEMA)):
@@ -164,6 +164,12 @@ def _compare(wish: Wish, cluster: Cluster) -> None:
                 f"applied server-side, it would keep what others have set in the claim ({listed(paths, MAX_NAMED)}); "
                 "this plan is for the file alone"
             )
+
+
+def told(refusal: Refused) -> str:
+    """What the API server said, unless it quotes what looks like a credential."""
+    said = str(refusal)
+    return "the API server refuses it in words that quote a credential" if leaks.find({"message": said}) else said
 
 
 def _differing(ours: Claim, theirs: Claim) -> list[str]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from cli.cluster import Refused
 from cli.plan import differences
 from cli.plan.objects import compare, objects
 from cli.plan.stage import Query, Stage
 from cli.plan.tree import Tree
+from cli.plan.wishes import told
 from shared.errors import Forbidden
 from shared.kinds import APPLICATION
 from shared.kube.client import KubeNotFound, Resource
@@ -275,3 +277,16 @@ def test_a_unified_difference(before: str | None, after: str, wanted: str) -> No
 def test_what_of_a_values_file_is_shown(content: bytes, why: str | None) -> None:
     diff, hidden = differences.shown(None, content, "environments/nonprod/dev/applications/a/values.yaml")
     assert (hidden, bool(diff)) == (why, why is None)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ('spec.environment: Invalid value: "qa": environment is immutable', True),
+        ('spec.a: Invalid value: "https://ann:hunter2hunter2@ghcr.io/acme": no image', False),
+    ],
+    ids=["a rule", "a credential"],
+)
+def test_an_api_servers_words_are_passed_on_unless_they_quote_a_credential(said: str, shown: bool) -> None:
+    assert (told(Refused(said)) == said) is shown
+    assert "hunter2" not in told(Refused(said))
