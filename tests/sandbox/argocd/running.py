@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -99,15 +99,24 @@ class World:
 
 
 @contextlib.contextmanager
-def world(servers: Servers, folder: Path, forge: Forge, mirrors: Mapping[str, str] | None = None) -> Iterator[World]:
-    """A new cluster with namespace `dev`, ArgoCD's project `default`, and its login for the forge."""
+def world(
+    servers: Servers,
+    folder: Path,
+    forge: Forge,
+    mirrors: Mapping[str, str] | None = None,
+    definitions: Iterable[Json] | None = None,
+) -> Iterator[World]:
+    """A new cluster with namespace `dev`, ArgoCD's project `default`, and its login for the forge.
+
+    `definitions` are those of ArgoCD's kinds, if not the sandbox's.
+    """
     folder.mkdir(parents=True)
 
     def build() -> Cluster:
         made = Cluster(Storage(folder / "objects.db", 4096))
         for name in (NAMESPACE, "dev"):
             made.ensure_namespace(name)
-        for definition in argocd_definitions():
+        for definition in definitions or argocd_definitions():
             made.ensure_crd(definition)
         return made
 
@@ -155,6 +164,20 @@ def application_set(name: str, spec: Json) -> Json:
 def git(path: str, repository: str = "argo/manifests", revision: str = "main") -> Json:
     """A source in the forge."""
     return {"repoURL": f"{PUBLIC}/{repository}.git", "targetRevision": revision, "path": path}
+
+
+def folder_spec() -> Json:
+    """The spec of a set that makes an Application of each folder in `apps`, with the chart of its name."""
+    helm = {"releaseName": "{{ .path.basename }}", "valueFiles": ["$values/{{ .path.path }}/values.yaml"]}
+    voltran = {"repoURL": f"{PUBLIC}/argo/voltran.git", "targetRevision": "main"}
+    spec = application("", {})["spec"]
+    del spec["source"]
+    spec["sources"] = [{**git("{{ .path.basename }}", "argo/charts"), "helm": helm}, {**voltran, "ref": "values"}]
+    generator = {"repoURL": voltran["repoURL"], "revision": "main", "directories": [{"path": "apps/*"}]}
+    return {
+        "generators": [{"git": generator}],
+        "template": {"metadata": {"name": "{{ .path.basename }}"}, "spec": spec},
+    }
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -20,6 +20,7 @@ from tests.sandbox.argocd.running import (
     World,
     application,
     application_set,
+    folder_spec,
     git,
     until,
     world,
@@ -294,7 +295,7 @@ def test_a_set_and_its_chart_mapped_by_a_patch(here: World) -> None:
         '    - {repoURL: "http://gitea.test/argo/voltran.git", targetRevision: main, ref: values}\n{{- end }}\n'
     )
     _push(here, folder)
-    here.api.create(APPLICATION_SET, application_set("apps", {**_set_spec(), "templatePatch": patch}))
+    here.api.create(APPLICATION_SET, application_set("apps", {**folder_spec(), "templatePatch": patch}))
     until(lambda: all(here.status(name)[::2] == ("Synced", "Succeeded") for name in folder))
     _push(here, folder | {"c": folder["a"].replace("/a", "/c")})
     annotation = {"metadata": {"annotations": {"argocd.argoproj.io/application-set-refresh": "true"}}}
@@ -306,19 +307,6 @@ def test_a_set_and_its_chart_mapped_by_a_patch(here: World) -> None:
 
 def _push(here: World, folder: Mapping[str, str]) -> None:
     here.forge.push("argo/voltran", {f"apps/{name}/values.yaml": text for name, text in folder.items()})
-
-
-def _set_spec() -> Json:
-    helm = {"releaseName": "{{ .path.basename }}", "valueFiles": ["$values/{{ .path.path }}/values.yaml"]}
-    voltran = {"repoURL": f"{PUBLIC}/argo/voltran.git", "targetRevision": "main"}
-    spec = application("", {})["spec"]
-    del spec["source"]
-    spec["sources"] = [{**git("{{ .path.basename }}", "argo/charts"), "helm": helm}, {**voltran, "ref": "values"}]
-    generator = {"repoURL": voltran["repoURL"], "revision": "main", "directories": [{"path": "apps/*"}]}
-    return {
-        "generators": [{"git": generator}],
-        "template": {"metadata": {"name": "{{ .path.basename }}"}, "spec": spec},
-    }
 
 
 def test_no_login_is_on_a_command_line(here: World, tmp_path: Path) -> None:
