@@ -20,6 +20,8 @@ from shared.kube.client import Document
 
 SYSTEM_NAMESPACE: Final = "platform-system"
 GITEA_URL: Final = "http://gitea-http.gitea.svc:3000"
+PREFIX: Final = "clone-"
+"""Of the names of BootstrapClaims that are made of a clone's files."""
 ARGOCD_NAMESPACE: Final = "argocd"
 
 
@@ -132,7 +134,7 @@ def _bootstrap(
         "apiVersion": API_VERSION,
         "kind": "BootstrapClaim",
         "metadata": {
-            "name": f"clone-{type_}",
+            "name": f"{PREFIX}{type_}",
             "namespace": SYSTEM_NAMESPACE,
             "uid": f"clone-{type_}",
             "resourceVersion": "0",

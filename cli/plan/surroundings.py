@@ -1,6 +1,6 @@
 """What a plan is held against: a cluster or none, the platform's Git, and what follows from both."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +15,7 @@ from cli.plan import clone_facts
 from cli.plan.charts import Library
 from cli.plan.rehearsal import Rehearsal, Settings
 from cli.plan.rendering import Renderer
-from cli.plan.stage import Query, Stage
+from cli.plan.stage import Query, Stage, nowhere
 from cli.plan.stand_ins import Shelf
 from cli.plan.tree import Checkout
 from cli.plan.wishes import KINDS, Name
@@ -84,44 +84,49 @@ class Surroundings:
         `planned` is the address of the Gitea in the plan's own BootstrapClaim.
         """
         with ExitStack() as stack:
-            registries = ChartRegistries(policy=HostPolicy(mirrors=sites.mirrors))
-            stack.callback(registries.close)
-            notes: list[str] = []
+            notes: list[str] = [] if cluster is not None else [UNASKED]
             claims = list(_bootstraps(cluster, notes)) if cluster is not None else []
             named = claims[0].spec.gitea.url.rstrip("/") if claims else planned
             clones = _Clones(stack, lambda: sites.gitea(named), sites.folders)
             organization = claims[0].spec.gitea.organization if claims else DEFAULT_ORGANIZATION
-            is_there = any(claim.status.phase for claim in claims)
-            checkout = _checkout(clones.get(organization, REPOSITORY), notes, needed=is_there)
-            library = Library(clones.get, registries if cluster is not None else None)
-            renderer = Renderer(library, Engine.load())
-            stack.callback(renderer.close)
-            stage = Stage(_reader(cluster)) if cluster is not None else Stage()
-            system = claims[0].metadata.namespace if claims else clone_facts.SYSTEM_NAMESPACE
-            settings = Settings(clone_facts.layout(checkout.tree, named), system)
-            if cluster is None:
-                notes.append(UNASKED)
-            told = clone_facts.bootstraps(checkout.tree, library.revisions) if not claims else []
-            for document in told:
-                stage.put(BOOTSTRAP.resource, document)
-            found = clone_facts.roots(checkout.tree)
-            organization = found.organization if told and found else organization
-            recorded = _Recorded(clones.get(organization, REPOSITORY), checkout, told)
-            stage.instead = recorded.of
-            standing = {} if cluster is not None else recorded.claims
-            for (kind, _, _), document in standing.items():
-                if kind != BOOTSTRAP.name:
-                    stage.put(KINDS[kind].resource, document)
-            others = {organization: checkout}
+            voltran = clones.get(organization, REPOSITORY)
+            checkout = _checkout(voltran, notes, needed=any(claim.status.phase for claim in claims))
+            renderer = _renderer(stack, clones, sites, asks=cluster is not None)
+            told = clone_facts.bootstraps(checkout.tree, renderer.library.revisions) if not claims else []
+            recorded = _Recorded(voltran, checkout, told)
+            stage = Stage(_reader(cluster) if cluster is not None else nowhere, recorded.of)
+            standing = recorded.claims if cluster is None else {}
+            _populate(stage, [*told, *standing.values()])
+            roots = clone_facts.roots(checkout.tree)
+            others = {roots.organization if told and roots else organization: checkout}
 
             def at(name: str) -> Checkout:
                 if name not in others:
                     others[name] = _checkout(clones.get(name, REPOSITORY), notes, needed=False)
                 return others[name]
 
-            yield cls(
-                Rehearsal(stage, Shelf(at), settings, library, renderer.gate), renderer, checkout, notes, told, standing
-            )
+            system = claims[0].metadata.namespace if claims else clone_facts.SYSTEM_NAMESPACE
+            settings = Settings(clone_facts.layout(checkout.tree, named), system)
+            rehearsal = Rehearsal(stage, Shelf(at), settings, renderer.library, renderer.gate)
+            yield cls(rehearsal, renderer, checkout, notes, told, standing)
+
+
+def _renderer(stack: ExitStack, clones: "_Clones", sites: Sites, *, asks: bool) -> Renderer:
+    """One that asks registries for charts, or does not."""
+    registries = ChartRegistries(policy=HostPolicy(mirrors=sites.mirrors)) if asks else None
+    if registries is not None:
+        stack.callback(registries.close)
+    made = Renderer(Library(clones.get, registries), Engine.load())
+    stack.callback(made.close)
+    return made
+
+
+def _populate(stage: Stage, documents: Iterable[Document]) -> None:
+    """Have there what Git tells of; of the platform's claims those made of the files, which know the charts."""
+    for document in documents:
+        kind, name = document["kind"], document["metadata"]["name"]
+        if kind != BOOTSTRAP.name or name.startswith(clone_facts.PREFIX):
+            stage.put(KINDS[kind].resource, document)
 
 
 @dataclass

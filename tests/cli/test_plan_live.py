@@ -211,3 +211,21 @@ def test_a_cluster_without_the_kinds_is_named(place: Place, infraforge: Infrafor
     given = ("-f", written(place.folder, [applications(SHOP)]), "--voltran", str(place.repository.folder))
     done = infraforge("plan", *given, "--kubeconfig", str(config), "--context", "a")
     assert (done.returncode, "does not answer" in done.stderr) == (FAILED, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Gitea needs a token that may read voltran and the charts: put it into INFRAFORGE_GITEA_TOKEN"),
+        (("--gitea-url", "http://127.0.0.1:9"), "Gitea needs a token"),
+        (("--gitea-url", "http://me:pw@127.0.0.1:9"), "without credentials"),
+        (("--gitea-url", "http://127.0.0.1:9", "--gitea-token-file", __file__), "voltran cannot be cloned"),
+    ],
+    ids=["nothing", "no token", "a password in it", "nobody there"],
+)
+def test_where_voltran_is_has_to_be_known(
+    place: Place, infraforge: Infraforge, arguments: tuple[str, ...], message: str
+) -> None:
+    given = ("-f", written(place.folder, [applications(SHOP)]), "--kubeconfig", str(place.api.running.kubeconfig))
+    done = infraforge("plan", *given, *arguments)
+    assert (done.returncode, message in " ".join(done.stderr.replace("│", "").split())) == (FAILED, True), done.stderr
