@@ -247,7 +247,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         """What a person has to be asked before `names` go, and the status field that says how to answer."""
         metadata = attempt.claim.metadata
         stateful, residents = self.stateful(attempt, environment, names), self.residents(environment, names)
-        removal = Removal(names, left, stateful, residents, self.loss)
+        removal = Removal(names, left, stateful, residents, self.loss, self.bond)
         objection, confirmation = removal.objection(self._limits), removal.confirmation(metadata.uid)
         asked = objection is not None and not is_confirmed(metadata.annotations, confirmation)
         attempt.report.set(confirmation=confirmation if asked else None)

@@ -42,6 +42,8 @@ class EnvironmentRows(ABC, Generic[EnvironmentClaimT, DraftT]):
     """Names in the folder that are not the claim's to touch."""
     loss: str = Removal.loss
     """What becomes of data when a row that keeps some is removed."""
+    bond: str = Removal.bond
+    """What a row is to the claims that depend on it."""
 
     @abstractmethod
     def folder(self, environment: Environment) -> str:
@@ -130,5 +132,5 @@ class EnvironmentRows(ABC, Generic[EnvironmentClaimT, DraftT]):
         return {}
 
     def residents(self, environment: Environment, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
-        """Those of `names` that claims live in, with those claims."""
+        """Those of `names` that claims depend on, with those claims."""
         return {}

@@ -33,7 +33,7 @@ class Removal:
     """What a change of one claim would remove, and what would be left.
 
     `stateful` are those of `names` that keep data, with the volume claims found for each, and `residents` those that
-    claims live in, with those claims. `loss` is what becomes of the data.
+    claims depend on, with those claims: `bond` says how. `loss` is what becomes of the data.
     """
 
     names: Sequence[str]
@@ -41,6 +41,7 @@ class Removal:
     stateful: Mapping[str, Sequence[str]] = field(default_factory=dict)
     residents: Mapping[str, Sequence[str]] = field(default_factory=dict)
     loss: str = "what keeps data would go"
+    bond: str = "home of"
 
     def confirmation(self, uid: str) -> str:
         """The text that confirms exactly this removal, of the claim with this UID."""
@@ -81,13 +82,13 @@ def request(removal: Removal, objection: str, confirmation: str, claim: str) -> 
 
 def _shown(removal: Removal) -> str:
     shown = [
-        _described(name, removal.stateful.get(name, ()), removal.residents.get(name, ()))
+        _described(name, removal.stateful.get(name, ()), removal.residents.get(name, ()), removal.bond)
         for name in sorted(removal.names)
     ]
     return listed(shown, MAX_NAMED)
 
 
-def _described(name: str, volumes: Collection[str], residents: Collection[str]) -> str:
-    told = [f"home of {listed(sorted(residents), MAX_NAMED)}"] if residents else []
+def _described(name: str, volumes: Collection[str], residents: Collection[str], bond: str) -> str:
+    told = [f"{bond} {listed(sorted(residents), MAX_NAMED)}"] if residents else []
     told += [f"volume claims {listed(sorted(volumes), MAX_NAMED)}"] if volumes else []
     return f"{name} ({'; '.join(told)})" if told else name

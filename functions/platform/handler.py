@@ -20,7 +20,7 @@ from shared.environment_rows import Fate
 from shared.environments import Environment
 from shared.git import Transaction
 from shared.joint_set import JointSet
-from shared.kinds import PLATFORM
+from shared.kinds import APPLICATION, PLATFORM
 from shared.kube.client import VOLUME_CLAIMS, Kube
 from shared.removal import Limits
 from shared.rendering.gate import Gate
@@ -55,6 +55,7 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
     row_model = ServiceRow
     role = "platform"
     foreign = desired.foreign()
+    bond = "used by"
 
     def __init__(
         self,
@@ -156,6 +157,16 @@ class PlatformHandler(EnvironmentHandler[PlatformClaim, PlatformDraft]):
         """Every service, since a platform service is there to keep something, with the volume claims of its release."""
         namespace = attempt.ref.namespace
         return {name: self._volumes(namespace, service_release(environment.name, name)) for name in names}
+
+    def residents(self, environment: Environment, names: Iterable[str]) -> Mapping[str, Sequence[str]]:
+        """The claim whose applications are bound to them."""
+        going, place = list(names), (environment.cluster_type, environment.name)
+        owner = self._admission.owners(APPLICATION, place).get(place) if going else None
+        if owner is None:
+            return {}
+        used = {name for application in owner.spec.applications for name in application.bindings}
+        user = f"{owner.kind} {owner.metadata.namespace}/{owner.metadata.name}"
+        return {name: [user] for name in going if name in used}
 
     def _volumes(self, namespace: str, release: str) -> list[str]:
         listed = self._kube.list(VOLUME_CLAIMS, namespace, labels={_RELEASE_LABEL: release})

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shared.kinds import PLATFORM
 from tests.functions.conftest import Platform, condition, example, ready
 
 SERVICES = "environments/nonprod/dev/platform"
@@ -95,6 +96,19 @@ def test_a_service_taken_out_leaves_and_foreign_folders_stay(there: Platform, cl
         f"{SERVICES}/namespaces/values.yaml",
         f"{SERVICES}/postgres/values.yaml",
     ]
+
+
+def test_who_uses_a_service_is_named_before_it_goes(there: Platform, claim: dict[str, Any]) -> None:
+    """In the request for the confirmation, and only for the service that is used."""
+    live = there.apply(claim)
+    apps = example("dev/dev-apps-claim.yaml")
+    apps["spec"]["applications"][0]["bindings"] = ["postgres"]
+    there.apply(apps)
+    there.kube.remove(PLATFORM.resource, "platform-services", "dev-platform")
+    there.react(live)
+    assert ready(there.live(live))[2].startswith(
+        "removing postgres (used by ApplicationClaim dev/dev-apps), rabbitmq waits for a confirmation, since "
+    )
 
 
 def test_neighbours_of_one_environment_do_not_touch_each_other(there: Platform, claim: dict[str, Any]) -> None:
