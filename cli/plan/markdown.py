@@ -85,7 +85,7 @@ def _head(plan: ClaimPlan) -> Iterator[str]:
     for pruned in plan.prunes:
         held = " once it is confirmed" if pruned.held else ""
         whose = ", which no claim put there" if pruned.strange else ""
-        yield f"- :wastebasket: would be removed{held}: {plain(pruned.path)}{whose}"
+        yield f"- :wastebasket: would be removed{held}: {plain(str(pruned))}{whose}"
     for note in plan.notes:
         yield f"- {plain(note)}"
     yield ""

@@ -161,7 +161,7 @@ def _held_rows(part: Part, spec: Mapping[str, Any], rows: Sequence[Any]) -> Iter
 def _kept(part: Part, rows: Sequence[Any]) -> dict[str, str]:
     """Name → path of what stays until its removal is confirmed."""
     held = (row.name for row in rows if row.state == "Held" and row.reason == CONFIRMATION)
-    return {name: part.folder if part.is_shared else f"{part.folder}/{name}" for name in held}
+    return {name: f"{part.folder}{_VALUES}" if part.is_shared else f"{part.folder}/{name}" for name in held}
 
 
 def _prunes(edit: Edit, kept: Mapping[str, str]) -> Iterator[Pruned]:

@@ -70,6 +70,9 @@ class Pruned:
     strange: bool = False
     held: bool = False
 
+    def __str__(self) -> str:
+        return self.path if self.path.endswith(f"/{self.name}") else f"{self.name} in {self.path}"
+
 
 @dataclass(frozen=True)
 class Confirmation:
@@ -107,8 +110,9 @@ class ClaimPlan:
 
     @property
     def changes(self) -> bool:
-        """Whether anything would change in Git or in the cluster."""
-        return bool(self.files or any(one.change != "removed" or not one.kept for one in self.objects))
+        """Whether anything would change in Git or in the cluster, now or once it is confirmed."""
+        objects = any(one.change != "removed" or not one.kept for one in self.objects)
+        return bool(self.files or objects or self.prunes)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,11 @@ def verdict(report: Report) -> str:
     files = [one for plan in report.claims for one in plan.files]
     objects = [one for plan in report.claims for one in plan.objects]
     parts = [f"{what}: {counts(changes)}" for what, changes in (("files", files), ("objects", objects)) if changes]
-    told = ", ".join(parts) or ("Nothing can be said of changes" if wrong else "Nothing would change")
+    waits = any(one.prunes for one in report.claims)
+    nothing = (
+        "Nothing would go at once" if waits else "Nothing can be said of changes" if wrong else "Nothing would change"
+    )
+    told = ", ".join(parts) or nothing
     told += "; some of it waits for a confirmation" if any(one.confirmation for one in report.claims) else ""
     return told + (f"; {counted_word(wrong, 'error')}" if wrong else "") + "."
 
@@ -99,7 +103,7 @@ def _claim(plan: ClaimPlan, *, full: bool) -> Iterator[Text]:
     for pruned in plan.prunes:
         held = " once it is confirmed" if pruned.held else ""
         whose = ", which no claim put there" if pruned.strange else ""
-        yield Text(f"  would be removed{held}: {pruned.path}{whose}", style="red")
+        yield Text(f"  would be removed{held}: {pruned}{whose}", style="red")
     for file in plan.files:
         held = "  (once it is confirmed)" if file.held else ""
         yield Text(f"  {SIGNS[file.change]} {file.path}{held}", style=_SIGN_COLOURS[file.change])

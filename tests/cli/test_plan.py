@@ -120,6 +120,21 @@ def test_a_removal_that_needs_a_person_waits(planner: Planner) -> None:
     assert "held: removing postgres waits for a confirmation" in planner.run([services()]).stdout
 
 
+def test_a_namespace_that_goes_is_named_in_the_file_of_all(infraforge: Infraforge, tmp_path: Path) -> None:
+    def infrastructure(*names: str) -> Document:
+        spec = {"clusterType": "nonprod", "environment": "dev", "namespaces": [{"name": name} for name in names]}
+        return claim("InfrastructureClaim", "platform-system", "ns", spec)
+
+    repository = Repository.made(tmp_path / "voltran", bootstrap(), infrastructure("shop", "pay"))
+    planner = Planner(infraforge, repository, tmp_path)
+    found = planner.one([infrastructure("pay")], CHANGES)
+    path = f"{FOLDER}/platform/namespaces/values.yaml"
+    assert found["prunes"] == [{"name": "shop", "path": path, "strange": False, "held": True}]
+    assert f"would be removed once it is confirmed: shop in {path}" in planner.run([infrastructure("pay")]).stdout
+    added = planner.one([infrastructure("shop", "pay", "eu")], CHANGES)
+    assert {(one["namespace"], one["change"]) for one in added["objects"]} == {("", "added"), ("eu", "added")}
+
+
 def test_claims_that_need_each_other_are_planned_in_that_order(planner: Planner) -> None:
     """The environment is as new as the claim for it, and the binding as new as the service."""
     bound = application("shop", bindings=["postgres"])
