@@ -14,10 +14,11 @@ NAME, MAIL = "Jo Doe", "jo@example.com"
 
 @dataclass(frozen=True)
 class Person:
-    """With one clone of `voltran`."""
+    """With one clone, of `voltran` if nothing else is said."""
 
     clone: Path
     gitea: Any
+    repository: str = "voltran"
 
     @property
     def author(self) -> str:
@@ -28,7 +29,7 @@ class Person:
         """Clone afresh."""
         shutil.rmtree(self.clone, ignore_errors=True)
         url = self.gitea["url"].replace("://", f"://{self.gitea['user']}:{self.gitea['password']}@", 1)
-        _done(run_git("clone", "-q", f"{url}/{self.gitea['organization']}/voltran.git", str(self.clone)))
+        _done(run_git("clone", "-q", f"{url}/{self.gitea['organization']}/{self.repository}.git", str(self.clone)))
 
     def read(self, path: str) -> str:
         """A file's text."""
