@@ -87,9 +87,11 @@ class Written:
 class Voltran:
     """The `voltran` repository of each organization, and what this process knows of its state. Thread-safe.
 
-    `seen` is the head at which everything that `memory` holds for settled was as it should be. Our own push onto it
-    moves it on, and `survey` compares it with the head there is. When that is of another history, what statuses
-    remember of commits counts no more: Gitea is asked once for each claim.
+    `seen` is the head at which everything that `memory` holds for settled was as it should be, but for what is `apart`:
+    scopes that were dealt with at a later head, which may be as they were at `seen` again without being as they should.
+    Our own push onto `seen` moves it on, and `survey` compares it with the head there is. When that is of another
+    history than `seen` or the head that was met `last`, what statuses remember of commits counts no more: Gitea is
+    asked once for each claim.
     """
 
     def __init__(
@@ -113,6 +115,8 @@ class Voltran:
         self._together = together
         self._trace = trace
         self._seen: dict[str, str | None] = {}
+        self._last: dict[str, str | None] = {}
+        self._apart: dict[str, frozenset[str]] = {}
         self._asked_since_rewriting: dict[str, set[ClaimRef]] = {}
         self._unrecorded: dict[ClaimRef, tuple[tuple[str | None, str], str, frozenset[str]]] = {}
         self._writer = functools.cache(self._make_writer)
@@ -127,7 +131,7 @@ class Voltran:
         """
 
         def job(git: Transaction) -> Written:
-            self._seen.setdefault(organization, git.head)  # nothing is settled yet
+            self._stand_on(organization, git.head, scope)
             return self._commit(organization, git, attempt, plan(git))
 
         written = self._writer(organization).write(job, scope)
@@ -154,15 +158,28 @@ class Voltran:
         """Look whether the head has moved, and have the claims looked at whose files others touched."""
         try:
             with self._repository(organization).transaction() as git:
-                seen = self._seen.get(organization)
-                if git.head is None or git.head != seen:
-                    is_rewritten = seen is not None and (git.head is None or git.commits(seen, MAX_AHEAD) is None)
-                    if is_rewritten:
+                seen, apart = self._seen.get(organization), self._apart.pop(organization, frozenset())
+                if git.head is None or git.head != seen or apart:
+                    if self._is_rewritten(organization, git):
                         self._asked_since_rewriting[organization] = set()
-                    self._memory.unsettle(None if is_rewritten else git.touched(seen))
-                    self._seen[organization] = git.head
+                        touched = None
+                    else:
+                        touched = git.touched(seen)
+                    self._memory.unsettle(None if touched is None else touched | apart)
+                    self._seen[organization] = self._last[organization] = git.head
         except RepositoryMissing:
             self._memory.unsettle(None)  # who looks at a claim will say so
+
+    def _stand_on(self, organization: str, head: str | None, scope: Sequence[str]) -> None:
+        """A claim is dealt with at this head."""
+        if self._seen.setdefault(organization, head) != head:
+            self._apart[organization] = self._apart.get(organization, frozenset()).union(scope)
+        self._last[organization] = head
+
+    def _is_rewritten(self, organization: str, git: Transaction) -> bool:
+        """Whether a head that was met is not of the branch's history any more."""
+        met = {self._seen.get(organization), self._last.get(organization)} - {None, git.head}
+        return any(git.head is None or git.commits(one, MAX_AHEAD) is None for one in met if one is not None)
 
     def is_news(self, organization: str, delivery: Delivery) -> bool:
         """Whether a delivery of Gitea's tells of something that was not done by the functions.
@@ -270,6 +287,7 @@ class Voltran:
         def pushed(before: str | None, after: str) -> None:
             if self._seen.get(organization) == before:
                 self._seen[organization] = after
+            self._last[organization] = after
 
         return Writer(
             self._repository(organization),

@@ -94,6 +94,35 @@ def test_a_push_onto_a_strangers_head_leaves_the_stranger_to_the_survey() -> Non
     assert not settled(memory)
 
 
+def test_what_was_dealt_with_at_a_later_head_is_looked_at_when_that_is_undone() -> None:
+    """Somebody else pushed, then we did, and a stranger takes both back: all is as at the last survey, and is wrong."""
+    git, memory = FakeGit(), Memory()
+    store = voltran(git, memory=memory)
+    store.survey("o")
+    git.head, git.differing = "another-functions", frozenset({A})
+    store.write("o", attempt(), planned(), SCOPE)
+    memory.remember(REF, Version("u", "7"), Settled("inputs", SCOPE), epoch=memory.epoch)
+    git.head, git.differing = "a-strangers", frozenset()
+    store.survey("o")
+    assert not settled(memory)
+    memory.remember(REF, Version("u", "7"), Settled("inputs", SCOPE), epoch=memory.epoch)
+    store.survey("o")
+    assert settled(memory), "told once"
+
+
+def test_forcing_the_branch_back_to_what_was_surveyed() -> None:
+    """The head is the one of the last survey, and what came since is gone."""
+    git, memory = FakeGit(), Memory()
+    store = voltran(git, memory=memory)
+    store.survey("o")
+    git.head, git.differing = "another-functions", frozenset({A})
+    store.write("o", attempt(), planned(), SCOPE)
+    memory.remember(REF, Version("u", "7"), Settled("inputs", SCOPE), epoch=memory.epoch)
+    git.head, git.differing = "head-1", frozenset()
+    store.survey("o")
+    assert not settled(memory)
+
+
 def claims_commit(name: str = "p") -> str:
     return compose(Record("dev: write a", "PlatformClaim", "dev", name, "u", 1, "e", {}))
 
@@ -139,6 +168,22 @@ def test_our_own_push_is_no_news() -> None:
     store.write("o", attempt(), planned(), SCOPE)
     assert not store.is_news("o", push(before="head-1", after="new-sha", messages=("cut",), total=99))
     assert store.is_news("o", push(before="other", after="new-sha")), "somebody forced the branch to where we were"
+
+
+def test_a_rewriting_since_our_last_push_is_one_as_well() -> None:
+    """The head of the last survey is still of the history; the one that we made is not."""
+    git, known = FakeGit([A]), FakeGitea(**{"a": PastCommit("there", "2026-01-01T00:00:00+00:00")})
+    store = voltran(git, known)
+    store.survey("o")
+    git.head = "another-functions"
+    store.write("o", attempt(), planned(), SCOPE)
+    git.head, git.gone = "squashed", frozenset({"new-sha"})
+    store.survey("o")
+    change = Change(folders={A: {"values.yaml": b"a: 1\n"}})
+    here = attempt(observedGeneration=4, checksum=change.checksum, commit={"sha": "new-sha"})
+    named = store.commit("o", Written(change), here, [A])
+    assert named is not None
+    assert named.sha == "there"
 
 
 def test_after_a_rewriting_gitea_is_asked_once_for_each_claim() -> None:

@@ -32,6 +32,7 @@ class FakeGit:
         self.head = self.tip = head
         self.is_missing = False
         self.is_rewritten = False
+        self.gone: frozenset[str] = frozenset()
         self.since: list[str | None] = []
         self._names = names
         self.log: list[str] = []
@@ -76,7 +77,7 @@ class FakeGit:
 
     def commits(self, since: str, most: int) -> tuple[str, ...] | None:
         """None is a history that `since` is not part of."""
-        return None if self.is_rewritten else ()
+        return None if self.is_rewritten or since in self.gone else ()
 
     def names(self, _: str) -> tuple[str, ...]:
         return self._names
