@@ -28,6 +28,7 @@ SHARED: Final = 1.0
 
 _SHA: Final = re.compile(r"[0-9a-f]{40}")
 _LENGTH: Final = 4
+_KEPT: Final = "refs/kept/"
 _REMEMBERED: Final = 64
 _LIMIT: Final = 60.0
 _REFUSALS: Final = {401: "authentication required", 403: "authorization failed", 404: "repository not found"}
@@ -59,19 +60,30 @@ class _Repository:
     refs: dict[str, str] = field(default_factory=dict)
     heard: float = float("-inf")
     listings: dict[str, Listing] = field(default_factory=dict)
+    fetched: int = 0
 
 
 class Repositories:
     """Every repository that was asked for, below one folder. Thread-safe; methods raise `RepositoryError`."""
 
     def __init__(
-        self, folder: Path, addresses: Addresses, login: Callable[[str], Login | None], *, remembered: float
+        self,
+        folder: Path,
+        addresses: Addresses,
+        login: Callable[[str], Login | None],
+        *,
+        remembered: float,
+        tidy_after: int = 100,
     ) -> None:
-        """`remembered` is for how many seconds refs are good enough for who does not ask anew."""
+        """`remembered` is for how many seconds refs are good enough for who does not ask anew.
+
+        After `tidy_after` fetches a clone is rid of the commits that nobody asked for lately.
+        """
         self._folder = folder
         self._addresses = addresses
         self._login = login
         self._remembered = remembered
+        self._tidy_after = tidy_after
         self._client = httpx.Client(timeout=httpx.Timeout(_LIMIT, connect=5.0), trust_env=False)
         self._repositories: dict[str, _Repository] = {}
         self._lock = threading.Lock()
@@ -166,12 +178,21 @@ class Repositories:
                 check=True,
                 capture_output=True,
             )
-        kept = f"refs/kept/{commit}"
+        kept = f"{_KEPT}{commit}"
         if self._has(repository, kept):
             return
         url = self._addresses.connect(repository.url)
         # One commit without its history: a repository of charts or values is all that is read here.
         self._git(repository, "fetch", "--quiet", "--depth=1", "--no-tags", url, f"{commit}:{kept}")
+        repository.fetched += 1
+        if repository.fetched % self._tidy_after == 0:
+            self._tidy(repository, {commit, *repository.listings})
+
+    def _tidy(self, repository: _Repository, wanted: set[str]) -> None:
+        names = self._git(repository, "for-each-ref", "--format=%(refname)", _KEPT).decode().split()
+        gone = [name for name in names if name.removeprefix(_KEPT) not in wanted]
+        self._git(repository, "update-ref", "--stdin", stdin="".join(f"delete {name}\n" for name in gone).encode())
+        self._git(repository, "gc", "--quiet", "--prune=now")
 
     def _has(self, repository: _Repository, name: str) -> bool:
         arguments = ["git", "-C", str(repository.folder), "rev-parse", "--quiet", "--verify", name]

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,11 +24,12 @@ Make = Callable[..., Repositories]
 def make(forge: Forge, tmp_path: Path) -> Iterator[Make]:
     with contextlib.ExitStack() as stack:
 
-        def made(user: Login | None = LOGIN, remembered: float = 3600.0) -> Repositories:
+        def made(user: Login | None = LOGIN, remembered: float = 3600.0, tidy_after: int = 100) -> Repositories:
             addresses = Addresses(PUBLIC, forge.endpoint)
-            return stack.enter_context(
-                contextlib.closing(Repositories(tmp_path, addresses, lambda _url: user, remembered=remembered))
+            repositories = Repositories(
+                tmp_path, addresses, lambda _url: user, remembered=remembered, tidy_after=tidy_after
             )
+            return stack.enter_context(contextlib.closing(repositories))
 
         yield made
 
@@ -150,3 +152,19 @@ def test_those_who_asked_at_the_same_time_share_an_answer(make: Make, forge: For
     forge.push("argo/files", {"a": "3"})
     time.sleep(SHARED)  # what is tested is a time
     assert repositories.resolve(URL, "main", anew=True, asked=asked) not in (first, second)
+
+
+def test_a_clone_does_not_grow_for_ever(make: Make, forge: Forge, tmp_path: Path) -> None:
+    """What was asked for lately stays at hand, also when it came before the tidying; what was not is fetched again."""
+    commits = []
+    for number in range(3):
+        forge.push("argo/files", {"a": str(number)})
+        commits.append(make().resolve(URL, "main", anew=True))
+    make().listing(URL, commits[0])
+    repositories = make(tidy_after=2)
+    listings = [repositories.listing(URL, commit) for commit in commits[1:]]
+    (clone,) = tmp_path.glob("*.git")
+    kept = subprocess.run(["git", "-C", str(clone), "for-each-ref"], capture_output=True, text=True, check=True).stdout
+    assert [commit in kept for commit in commits] == [False, True, True]
+    assert [repositories.contents(URL, listing)["a"] for listing in listings] == [b"1", b"2"]
+    assert repositories.contents(URL, repositories.listing(URL, commits[0])) == {"a": b"0"}
