@@ -266,12 +266,14 @@ class Voltran:
     def _drift(self, organization: str, attempt: Attempt[Any], change: Change, touched: frozenset[str]) -> Drift | None:
         """Who else changed our files: they differ, and the claim says that they once were as they shall be now."""
         status = attempt.claim.status
+        if status.checksum is None:
+            return None
         intact = status.checksum == change.checksum
         ask = self._asked(organization)
         theirs = touched - {*change.removed, *change.joint} if intact else frozenset()
         joint = {path for path in touched.intersection(change.joint) if (past := ask(path)) and past.claim is None}
         paths = touched.intersection(change.strays) | theirs | joint
-        if not paths or status.checksum is None:
+        if not paths:
             return None
         return explain(paths, ask, str(attempt.ref), status.observedGeneration or 0)
 
