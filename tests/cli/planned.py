@@ -1,6 +1,7 @@
 """A `voltran` as the functions would have left it, in a clone, and claims to plan against it."""
 
 import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,14 @@ from typing import Any
 import yaml
 
 from cli.manifests import Manifest
+from cli.plan.command import exit_code
+from cli.plan.document import document
+from cli.plan.planning import plan
 from cli.plan.surroundings import Folders, Gitea, Sites, Surroundings
 from cli.plan.wishes import wishes
 from sandbox.supervisor.components import GITEA_URL
 from shared.git.message import Record, compose
+from tests.cli.conftest import Infraforge
 
 Document = dict[str, Any]
 API_VERSION = "platform.infraforge.io/v1alpha1"
@@ -129,3 +134,29 @@ def written(folder: Path, documents: Sequence[Document] | str) -> str:
 def no_gitea(_: str | None) -> Gitea:
     """For plans that need none."""
     raise AssertionError("nobody asks for a Gitea here")
+
+
+class Planner:
+    """The command, on one clone."""
+
+    def __init__(self, infraforge: Infraforge, repository: Repository, folder: Path) -> None:
+        self.infraforge = infraforge
+        self.repository = repository
+        self.folder = folder
+
+    def run(self, given: Any, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        file = written(self.folder, given)
+        return self.infraforge("plan", "-f", file, "--voltran", str(self.repository.folder), *arguments)
+
+    def json(self, given: Any, code: int, *more: str, charts: Path | None = None) -> Any:
+        """As `-o json` prints it, without a process of its own."""
+        report = plan(
+            [written(self.folder, given), *more], None, Sites(no_gitea, Folders(self.repository.folder, charts)), None
+        )
+        assert exit_code(report) == code, report
+        return json.loads(json.dumps(document(report, code)))
+
+    def one(self, given: Any, code: int) -> Any:
+        """The plan of the one claim that there is."""
+        (found,) = self.json(given, code)["claims"]
+        return found
