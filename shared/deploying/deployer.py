@@ -11,7 +11,7 @@ from shared.claims import Deployed
 from shared.conditions import DEPLOYED, NOT_TRACKED, ConditionStatus
 from shared.deploying.argocd import REFRESH, REFRESH_SET, ArgoCD, View
 from shared.deploying.landscape import Landscape, Place
-from shared.deploying.tracking import Lag, Target, judge, judge_root, overall
+from shared.deploying.tracking import Lag, Target, judge, judge_root, overall, set_error
 from shared.kube.client import Document
 from shared.wording import listed
 
@@ -81,7 +81,9 @@ class Deployer:
             name for name, one in applications.items() if (row := place.row(one, orphans=False)) and row not in wanted
         ]
         if gone:
-            said = f"ArgoCD has yet to remove {listed(sorted(gone), MAX_NAMED)}; it goes on by itself"
+            failed = set_error(seen)
+            why = f": {failed[1]}" if failed else "; it goes on by itself"
+            said = f"ArgoCD has yet to remove {listed(sorted(gone), MAX_NAMED)}{why}"
             return Outcome(told, (DEPLOYED, "False", REMOVING, said))
         return Outcome(told, (DEPLOYED, *overall(told)))
 

@@ -71,7 +71,7 @@ def judge(target: Target, seen: Landscape, contains: Contains) -> Verdict:
     if spoiled:
         return Verdict(_no(target, *spoiled))
     if not _is_from(_sources(application, "spec"), target.source):
-        failed = _set_error(seen) or _root_error(seen)
+        failed = set_error(seen) or _root_error(seen)
         return Verdict(_no(target, *failed) if failed else _pending(target, "its chart"), "set")
     spoiled = _condition(application, ("ComparisonError",))
     if not _looked_at(target, application, contains):
@@ -106,7 +106,7 @@ def _without_application(target: Target, seen: Landscape) -> Verdict:
         failed = _root_error(seen)
         waiting = f'ArgoCD has yet to make the ApplicationSet "{seen.place.set_name}"'
         return Verdict(_no(target, *(failed or (PENDING, waiting))), "set")
-    failed = _set_error(seen)
+    failed = set_error(seen)
     waiting = f'ArgoCD has yet to make the Application "{target.application}"'
     return Verdict(_no(target, *(failed or (PENDING, waiting))), "set")
 
@@ -164,7 +164,7 @@ def _pending(target: Target, what: str) -> Deployed:
     return _no(target, PENDING, f"ArgoCD has yet to look at {what}")
 
 
-def _set_error(seen: Landscape) -> tuple[str, str] | None:
+def set_error(seen: Landscape) -> tuple[str, str] | None:
     """An error that only the set has."""
     for one in _list(_part(seen.set or {}, "status").get("conditions")):
         if one.get("type") == "ErrorOccurred" and one.get("status") == "True":

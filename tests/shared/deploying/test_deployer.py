@@ -84,3 +84,12 @@ def test_what_is_no_longer_wanted_is_told_until_it_is_gone() -> None:
     assert outcome.condition[1:] == ("False", "Removing", "ArgoCD has yet to remove dev-old; it goes on by itself")
     looks.world.objects.pop(("applications", "argocd", "dev-old"))
     assert not looks.look().is_removing
+
+
+def test_a_set_that_cannot_generate_is_why_nothing_goes() -> None:
+    """It keeps its refresh until it can, and until then would put back what goes."""
+    conditions = [{"type": "ErrorOccurred", "status": "True", "message": "no such repository"}]
+    looks = Looks(application(), application("dev-old"), application_set(conditions=conditions))
+    assert (
+        looks.look().condition[3] == 'ArgoCD has yet to remove dev-old: ApplicationSet "dev-apps": no such repository'
+    )
