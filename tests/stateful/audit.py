@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from functions.bootstrap.namespaces import recorded
+from shared.changes import KEEP
 from shared.claims import place
 from shared.claims.meta import CONFIRM_REMOVAL, FINALIZER, REMOVE_ENVIRONMENTS
+from shared.claims.names import RESERVED_SERVICE
 from shared.git.objects import decode_tree
 from shared.kube.client import Document
 from shared.removal import Removal
-from shared.voltran import KEEP
 from tests.stateful.cluster import reference
 from tests.stateful.server import Bare, Move, Revision
 from tests.stateful.world import LIMITS, OURS, World
@@ -20,6 +22,7 @@ FOREIGN = ("environments/edge", "appsets/edge", "root-apps/edge")
 """A cluster type of another installation's."""
 _ROLES = {"ApplicationClaim": ("applications", "apps", "-appset.yaml")}
 _ROLES["PlatformClaim"] = ("platform", "platform", "-platform-appset.yaml")
+_ROLES["InfrastructureClaim"] = (f"platform/{RESERVED_SERVICE}", "platform", "-platform-appset.yaml")
 
 
 @dataclass
@@ -63,7 +66,8 @@ class Audit:
         ]
         if document["kind"] != "BootstrapClaim" and heirs:
             return  # who owns the environment now adopts what is there
-        left = [path for path in (bare.files() if bare else ()) if self._wrote(bare, path, uid)]
+        shared = _set_of_neighbour(document, self.world.cluster.claims())
+        left = [path for path in (bare.files() if bare else ()) if path != shared and self._wrote(bare, path, uid)]
         if left:
             self.world.violations.append(f"{reference(document)} lets go, and {left[:3]} are still in Git")
 
@@ -94,7 +98,7 @@ class Audit:
         for kind, (folder, _, _) in _ROLES.items():
             if record.kind == kind:
                 root = f"environments/{record.spec['clusterType']}/{record.spec['environment']}/{folder}"
-                self.ours |= {f"{root}/{name}" for name in names(bare, commit, root)}
+                self.ours |= {f"{root}/{name}" for name in rows(bare, commit, root)}
 
     def _content(self, bare: Bare, commit: Revision, parent: Revision | None) -> Iterator[str]:
         """What a commit writes and touches."""
@@ -113,14 +117,14 @@ class Audit:
             for environment in names(bare, parent, f"environments/{type_}"):
                 for kind, (folder, _, _) in _ROLES.items():
                     root = f"environments/{type_}/{environment}/{folder}"
-                    left = names(bare, commit, root)
-                    gone = {one for one in names(bare, parent, root) - left if f"{root}/{one}" in self.ours}
+                    left = rows(bare, commit, root)
+                    gone = {one for one in rows(bare, parent, root) - left if f"{root}/{one}" in self.ours}
                     if gone:
                         yield from self._unasked(commit, kind, f"{type_}/{environment}", gone, len(left))
 
     def _unasked(self, commit: Revision, kind: str, place: str, gone: set[str], left: int) -> Iterator[str]:
         assert commit.record is not None
-        stateful = dict.fromkeys(gone, ()) if kind == "PlatformClaim" else {}
+        stateful = {} if kind == "ApplicationClaim" else dict.fromkeys(gone, ())
         objection = Removal(sorted(gone), left, stateful).objection(LIMITS)
         live = [one for one in self.world.cluster.claims() if one["metadata"]["uid"] == commit.record.uid]
         annotations = (live[0]["metadata"].get("annotations") or {}) if live else {}
@@ -131,6 +135,23 @@ class Audit:
             yield f"removes {sorted(gone)} of {place}, which are not its own"
         elif objection and not annotations.get(CONFIRM_REMOVAL, "").startswith(f"remove-{len(gone)}-"):
             yield f"removes {sorted(gone)} of {place} unasked, though {objection}"
+
+
+def _set_of_neighbour(document: Document, claims: list[Document]) -> str | None:
+    """The path of the platform set, if another claim goes on to need it when this one goes."""
+    neighbour = {"PlatformClaim": "InfrastructureClaim", "InfrastructureClaim": "PlatformClaim"}.get(document["kind"])
+    where = place(document)
+    if where is None or not any(one["kind"] == neighbour and place(one) == where for one in claims):
+        return None
+    return f"appsets/{where[0]}/platform/{where[1]}-platform-appset.yaml"
+
+
+def rows(bare: Bare, revision: Revision, folder: str) -> set[str]:
+    """The rows in a claim's folder: one folder each, but for namespaces, which share a file."""
+    if not folder.endswith(f"/{RESERVED_SERVICE}"):
+        return names(bare, revision, folder) - {RESERVED_SERVICE}
+    sha = bare.entry(revision.sha, f"{folder}/values.yaml")
+    return set(recorded(bare.objects[sha].data if sha else None))
 
 
 def names(bare: Bare, revision: Revision, folder: str) -> set[str]:

@@ -10,11 +10,11 @@ from typing import Any
 from shared.attempt import Kind
 from shared.claims.meta import FINALIZER
 from shared.events import ClaimRef, Event, Version
-from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
+from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.kube.client import Document, Kube, Resource
 from tests.fakes import FakeKube
 
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (BOOTSTRAP, APPLICATION, PLATFORM)}
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (BOOTSTRAP, APPLICATION, PLATFORM, INFRASTRUCTURE)}
 BY_PLURAL: Mapping[str, Kind[Any]] = {kind.resource.plural: kind for kind in KINDS.values()}
 
 

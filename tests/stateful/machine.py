@@ -32,7 +32,7 @@ from tests.stateful.world import (
 ROUNDS = 8
 """Resyncs after which everything has settled, when nothing goes wrong any more."""
 PLATFORM = ClaimRef("BootstrapClaim", SYSTEM, "platform")
-_TENANTS = ("ApplicationClaim", "ApplicationClaim", "PlatformClaim")
+_TENANTS = ("ApplicationClaim", "ApplicationClaim", "PlatformClaim", "InfrastructureClaim")
 
 slots = st.integers(0, 1)
 functions = st.sampled_from(FUNCTIONS)
@@ -93,6 +93,7 @@ class Convergence(RuleBasedStateMachine):
     )
     def apply(self, kind: str, namespace: str, name: str, where: tuple[str, str], data: st.DataObject) -> None:
         """`kubectl apply` of a claim: made, or changed as far as it may be."""
+        namespace = SYSTEM if kind == "InfrastructureClaim" else namespace
         ref = ClaimRef(kind, namespace, name)
         content = data.draw(specs.contents[kind])
         if (there := self.world.cluster.claim(ref)) is None:

@@ -8,17 +8,18 @@ from typing import Any
 
 from functions.application import desired as application_desired
 from functions.bootstrap import desired as bootstrap_desired
+from functions.bootstrap import namespaces
 from functions.platform import desired as platform_desired
 from shared import platform_set
 from shared.bindings import CONFLICT, UNKNOWN, Bound, Offer, bind, offered
-from shared.claims import ApplicationClaim, BootstrapClaim, ClusterSpec, PlatformClaim
+from shared.changes import KEEP
+from shared.claims import ApplicationClaim, BootstrapClaim, ClusterSpec, InfrastructureClaim, PlatformClaim
 from shared.claims.names import RESERVED_SERVICE
 from shared.environments import Environment, locate, seniority
 from shared.errors import InfraForgeError
 from shared.git.objects import name_of
 from shared.history import checksum
 from shared.kube.client import Document
-from shared.voltran import KEEP
 from tests.stateful.audit import _ROLES, SECRET, is_held
 from tests.stateful.cluster import KINDS, reference
 from tests.stateful.server import Bare
@@ -81,8 +82,6 @@ class Oracle:
                 SERVED if top == "environments" else set()
             ):
                 continue  # of a type that is another's, or nobody's
-            if path.split("/")[3:5] == ["platform", RESERVED_SERVICE]:
-                continue  # an InfrastructureClaim's, which this version does not handle yet
             if not self.expectation.allows(path):
                 yield f"{path} is nobody's"
 
@@ -189,6 +188,7 @@ class Oracle:
                 self.expectation.free.add("/".join(parts[:3]))
             elif parts[3] in {"applications", "platform"} and len(parts) > 4:
                 kind = "ApplicationClaim" if parts[3] == "applications" else "PlatformClaim"
+                kind = "InfrastructureClaim" if parts[3:5] == ["platform", RESERVED_SERVICE] else kind
                 if (kind, where) not in claimed and parts[4] != KEEP:
                     orphans.add(where)
                     self.expectation.free.add("/".join(parts[:5]))
@@ -266,6 +266,9 @@ class Oracle:
 
     def _rows(self, document: Document, environment: Environment) -> Iterator[str]:
         claim: Any = KINDS[document["kind"]].parse(document)
+        if isinstance(claim, InfrastructureClaim):
+            yield from self._namespaces(document, claim, environment)
+            return
         rows: Sequence[Any]
         wanted: Sequence[Any]
         if isinstance(claim, ApplicationClaim):
@@ -280,7 +283,8 @@ class Oracle:
             rows, wanted = claim.status.services, claim.spec.services
             content = platform_desired.services(one for one in wanted if one.type == "internal")
             yield from self._external(claim)
-            files = platform_set.files(environment, self.world.layout, platform=claim)
+            files = {}  # another claim may have changed the set since
+            self.expectation.files |= self._joint_set(environment)
         self.expectation.files |= files
         root = f"{environment.folder}/{_ROLES[claim.kind][0]}"
         specs = {one.name: one for one in wanted}
@@ -298,6 +302,71 @@ class Oracle:
         ready = _condition(document, "Ready")
         if (ready["status"] == "True") != (not held):
             yield f"is {ready['status']}/{ready['reason']} with {held} held: {ready['message'][:200]}"
+
+    def _joint_set(self, environment: Environment) -> dict[str, bytes]:
+        """The set of both claims that were let into the environment and have not left it."""
+        folder, found = platform_set.folder(environment), {}
+        there = {
+            path.removeprefix(f"{folder}/").partition("/")[0] for path in self.bare.files() if path.startswith(folder)
+        }
+        for field_name, kind in (
+            ("platform", KINDS["PlatformClaim"]),
+            ("infrastructure", KINDS["InfrastructureClaim"]),
+        ):
+            mine = {RESERVED_SERVICE} if field_name == "infrastructure" else there - {RESERVED_SERVICE, KEEP}
+            here = [one for one in self.documents if one["kind"] == kind.name and place(one)[1] == environment.name]
+            let_in = [one for one in here if is_held(one) and (not _deleting(one) or mine & there)]
+            if let_in:
+                found[field_name] = min(map(kind.parse, let_in), key=seniority)
+        return platform_set.files(environment, self.world.layout, **found)
+
+    def _namespaces(self, document: Document, claim: InfrastructureClaim, environment: Environment) -> Iterator[str]:
+        """One file for those that are the claim's, with what waits for a person as it was."""
+        self.expectation.files |= self._joint_set(environment)
+        path = f"{platform_set.folder(environment)}/{RESERVED_SERVICE}/{namespaces.VALUES}"
+        self.expectation.free.add(path)
+        sha = self.bare.files().get(path)
+        there = namespaces.recorded(self.bare.content(sha) if sha else None)
+        rows, wanted = (
+            {row.name: row for row in claim.status.namespaces},
+            {one.name: one for one in claim.spec.namespaces},
+        )
+        if list(rows)[: len(wanted)] != list(wanted):
+            yield f"has rows for {list(rows)}, and should for {list(wanted)}"
+            return
+        held = {name: row.reason for name, row in rows.items() if row.state == "Held"}
+        taken = self._taken(claim)
+        if taken != {name for name, reason in held.items() if reason == "NamespaceConflict"}:
+            yield f"holds {held}, and {taken} are others'"
+        for name in wanted.keys() - held.keys():
+            if there.get(name) != wanted[name]:
+                yield f"{name} is in Git as {there.get(name)}"
+        stay = {name for name in held if name not in taken}
+        if not there.keys() - (wanted.keys() - held.keys()) <= stay:
+            yield f"has {sorted(there)} in Git, of which {sorted(held)} are held"
+        if not held and self.bare.content(sha or "") != namespaces.values(claim.spec.namespaces):
+            yield "has another file in Git"
+        yield from self._named((document["status"].get("commit") or {}).get("sha"), [path])
+        ready = _condition(document, "Ready")
+        if (ready["status"] == "True") != (not held):
+            yield f"is {ready['status']}/{ready['reason']} with {held}: {ready['message'][:200]}"
+
+    def _taken(self, claim: InfrastructureClaim) -> set[str]:
+        """Namespaces of the claim that an older one has; all types are on one cluster here."""
+        kind, owners = KINDS["InfrastructureClaim"], {}
+        for one in sorted(map(kind.parse, (one for one in self.documents if one["kind"] == kind.name)), key=seniority):
+            owners.setdefault((one.spec.clusterType, one.spec.environment), one)
+        bootstraps: list[BootstrapClaim] = [KINDS["BootstrapClaim"].parse(self.bootstrap)] if self.bootstrap else []
+        names = {one.name for one in claim.spec.namespaces}
+        found: set[str] = set()
+        for where, other in owners.items():
+            try:
+                locate(bootstraps, *where)
+            except InfraForgeError:
+                continue
+            if seniority(other) < seniority(claim):
+                found |= names & {one.name for one in other.spec.namespaces}
+        return found
 
     def _external(self, claim: PlatformClaim) -> Iterator[str]:
         """A service that runs elsewhere has no files, and says where it is, or that it does not."""

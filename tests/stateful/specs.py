@@ -67,6 +67,16 @@ _services = st.lists(
     max_size=3,
     unique_by=lambda one: one["name"],
 )
+_namespaces = st.lists(
+    st.builds(
+        lambda name, annotations: {"name": name, "annotations": annotations},
+        st.sampled_from(_ROWS),
+        st.sampled_from([{}, {}, {"owner": "one"}, {"password": SECRET}]),
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda one: one["name"],
+)
 contents = {
     "ApplicationClaim": st.builds(
         lambda applications, policy: {"applications": applications, "imagePolicy": policy},
@@ -74,6 +84,7 @@ contents = {
         st.sampled_from(("Tag", "Digest")),
     ),
     "PlatformClaim": st.builds(lambda services: {"services": services}, _services),
+    "InfrastructureClaim": st.builds(lambda namespaces: {"namespaces": namespaces}, _namespaces),
 }
 clusters = st.sets(st.sampled_from(_ENVIRONMENTS), max_size=4).map(
     lambda chosen: [

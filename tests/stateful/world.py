@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from functions.application.handler import ApplicationHandler
 from functions.bootstrap import charts
 from functions.bootstrap.handler import BootstrapHandler
+from functions.bootstrap.infrastructure import InfrastructureHandler
 from functions.bootstrap.settings import BootstrapSettings
 from functions.platform.handler import PlatformHandler
 from shared.admission import Admission
@@ -22,10 +23,11 @@ from shared.events import PING, ClaimRef, Delivery, Event, parse
 from shared.git import Author, Repository, Transaction
 from shared.git.objects import Stored
 from shared.memory import Memory
+from shared.provenance import REPOSITORY
 from shared.reconciler import Handler, Reconciler
 from shared.removal import Limits
 from shared.telemetry import Metrics
-from shared.voltran import REPOSITORY, Voltran
+from shared.voltran import Voltran
 from tests.fakes import FakeRegistry, last_mile
 from tests.stateful.cluster import KINDS, Change, Cluster, Connection
 from tests.stateful.gitea import MemoryGitea
@@ -225,7 +227,12 @@ class Process:
 
     def _handler(self, kube: Connection, gitea: MemoryGitea, voltran: Voltran) -> Handler[Any]:
         admission = Admission(
-            kube, gitea_url=GITEA_URL, system_namespace=SYSTEM, cluster_types=SERVED, environment_namespaces={}
+            kube,
+            gitea_url=GITEA_URL,
+            system_namespace=SYSTEM,
+            cluster_types=SERVED,
+            environment_namespaces={},
+            operators_only=self.name == "InfrastructureClaim",
         )
         layout = self.world.layout
         if self.name == "BootstrapClaim":
@@ -248,6 +255,17 @@ class Process:
                 last_mile=last_mile(kube, lambda organization: self._repository(organization, "voltran")),
                 resolve_all=self.world.registry,
                 layout=layout,
+            )
+        if self.name == "InfrastructureClaim":
+            return InfrastructureHandler(
+                admission=admission,
+                voltran=voltran,
+                limits=LIMITS,
+                last_mile=last_mile(kube, lambda organization: self._repository(organization, "voltran")),
+                kube=kube,
+                layout=layout,
+                system_namespaces=frozenset({SYSTEM, "argocd"}),
+                bound={},
             )
         return PlatformHandler(
             admission=admission,
