@@ -15,6 +15,7 @@ from typing import Any, Final, Generic
 from shared import leaks
 from shared.admission import Admission, EnvironmentClaimT
 from shared.attempt import Attempt
+from shared.changes import Plan, Written
 from shared.claims import place
 from shared.claims.names import is_label
 from shared.claims.status import ClaimStatus
@@ -32,7 +33,7 @@ from shared.reconciler import Inputs
 from shared.removal import Limits, Removal, is_confirmed, request
 from shared.rendering.gate import Gate
 from shared.steps import ADMIT, DEPLOY, HOLD, RELEASE, WITHDRAW
-from shared.voltran import Plan, Voltran, Written
+from shared.voltran import Voltran
 from shared.web import Reply
 from shared.wording import listed
 
@@ -192,7 +193,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         ours = set(doubtful[MAX_ASKED:]) | {
             name
             for name in doubtful[:MAX_ASKED]
-            if self._voltran.wrote(environment.organization, attempt, self.row_path(environment, name))
+            if self._voltran.provenance.wrote(environment.organization, attempt, self.row_path(environment, name))
         }
         return [name for name in gone if name in known | ours]
 
@@ -281,7 +282,9 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
                 rows.append(held_row(one.name, held.pop(one.name), before, **facts))
                 continue
             path = self.row_path(environment, one.name)
-            files = self._voltran.row(organization, written, attempt, path, before) if one.name in names else {}
+            files = (
+                self._voltran.provenance.row(organization, written, attempt, path, before) if one.name in names else {}
+            )
             rows.append({"name": one.name, "state": "Committed", "reason": "Committed", **files, **facts})
         rows += [held_row(name, hold, recorded.get(name)) for name, hold in held.items()]
         models = [self.row_model.model_validate(row) for row in rows]
@@ -289,7 +292,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         report.set(
             **{self.rows: with_deployed(models, outcome)},
             **self.fields(attempt, draft),
-            commit=self._voltran.commit(organization, written, attempt, scope),
+            commit=self._voltran.provenance.commit(organization, written, attempt, scope),
             checksum=written.change.checksum,
         )
         report.mark(*outcome.condition)

@@ -8,13 +8,13 @@ from typing import Any, Generic, TypeVar
 from shared.admission import EnvironmentClaimT
 from shared.argocd import Role
 from shared.attempt import Attempt, Kind
+from shared.changes import Change, others
 from shared.deploying import Place
 from shared.drafts import Draft, Row
 from shared.environments import Environment
 from shared.git import Transaction
 from shared.removal import Removal
 from shared.rendering.wanted import Wanted
-from shared.voltran import Change, others
 
 DraftT = TypeVar("DraftT", bound=Draft)
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from shared import platform_set
 from shared.argocd import Layout
 from shared.attempt import Kind
+from shared.changes import Change, others
 from shared.claims import FINALIZER, EnvironmentClaim, place
 from shared.claims.names import RESERVED_SERVICE
 from shared.environments import Environment, seniority
@@ -13,7 +14,6 @@ from shared.errors import InvalidClaim
 from shared.git import Transaction
 from shared.kinds import INFRASTRUCTURE, PLATFORM
 from shared.kube.client import Kube, KubeNotFound
-from shared.voltran import Change, others
 
 _FIELDS: Final = {PLATFORM.name: "platform", INFRASTRUCTURE.name: "infrastructure"}
 

@@ -20,13 +20,14 @@ from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
 from shared.kube import Kube, connect
 from shared.memory import Memory
+from shared.provenance import REPOSITORY
 from shared.reconciler import Handler, Reconciler
 from shared.removal import Limits
 from shared.rendering.gate import Gate
 from shared.rendering.sources import Puller, Sources
 from shared.settings import Settings
 from shared.telemetry import Metrics
-from shared.voltran import REPOSITORY, Voltran
+from shared.voltran import Voltran
 from shared.web import Endpoint, Reply
 
 ClaimT = TypeVar("ClaimT", bound=Claim)

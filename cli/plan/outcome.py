@@ -12,13 +12,13 @@ from cli.plan.stage import Stage
 from cli.plan.stand_ins import UNRESOLVED, Edit
 from cli.plan.wishes import Wish
 from shared.canonical import yaml_bytes
+from shared.changes import KEEP
 from shared.claims import CONFIRM_REMOVAL
 from shared.claims.names import RESERVED_SERVICE
 from shared.claims.status import ClaimStatus
 from shared.conditions import READY
 from shared.environment_claims import CONFIRMATION
 from shared.kube.client import Document
-from shared.voltran import KEEP
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from typing import Any, Final, cast
 
 from cli.plan.tree import Checkout, Tree
 from shared.attempt import Attempt
+from shared.changes import Change, Plan, Written
 from shared.claims.status import Commit
 from shared.conditions import NOT_TRACKED
 from shared.deploying import LastMile, Outcome
 from shared.git import Repository, Transaction
 from shared.gitea import Gitea
 from shared.oci import Reference, Resolution, Resolved
-from shared.voltran import Change, Plan, Voltran, Written
+from shared.provenance import Provenance
+from shared.voltran import Voltran
 
 UNRESOLVED: Final = f"sha256:{'0' * 64}"
 """Stands for a digest that a registry is asked for when the claim is applied."""
@@ -29,12 +31,34 @@ class Edit:
     after: Tree
 
 
+class NoCommits(Provenance):
+    """A plan makes no commit; which there are, the checkout knows."""
+
+    def __init__(self, checkout: Callable[[str], Checkout]) -> None:
+        self._checkout = checkout
+
+    def wrote(self, organization: str, attempt: Attempt[Any], path: str) -> bool:
+        """Whether the last commit that changed `path` was the claim's own."""
+        return self._checkout(organization).writer(path) == str(attempt.ref)
+
+    def row(
+        self, organization: str, written: Written, attempt: Attempt[Any], folder: str, recorded: object
+    ) -> dict[str, str | None]:
+        """Nothing is known of a commit that nobody makes."""
+        return {"path": folder, "checksum": None, "commit": None}
+
+    def commit(self, organization: str, written: Written, attempt: Attempt[Any], scope: Sequence[str]) -> Commit | None:
+        """There is none."""
+        return None
+
+
 class Shelf(Voltran):
     """The `voltran` of each organization, in memory: what is written is seen by the claims that come later."""
 
     def __init__(self, checkout: Callable[[str], Checkout]) -> None:
         self._checkout = checkout
         self._trees: dict[str, Tree] = {}
+        self.provenance = NoCommits(checkout)
         self.last: Edit | None = None
 
     def tree(self, organization: str) -> Tree:
@@ -50,20 +74,6 @@ class Shelf(Voltran):
         self._trees[organization] = tree.after(change.edits)
         self.last = Edit(organization, change, tree, self._trees[organization])
         return Written(change)
-
-    def wrote(self, organization: str, attempt: Attempt[Any], path: str) -> bool:
-        """Whether the last commit that changed `path` was the claim's own."""
-        return self._checkout(organization).writer(path) == str(attempt.ref)
-
-    def row(
-        self, organization: str, written: Written, attempt: Attempt[Any], folder: str, recorded: object
-    ) -> dict[str, str | None]:
-        """Nothing is known of a commit that nobody makes."""
-        return {"path": folder, "checksum": None, "commit": None}
-
-    def commit(self, organization: str, written: Written, attempt: Attempt[Any], scope: Sequence[str]) -> Commit | None:
-        """There is none."""
-        return None
 
 
 class NoMile(LastMile):

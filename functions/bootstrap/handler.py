@@ -14,6 +14,7 @@ from functions.bootstrap.tenancy import MAX_NAMED, Tenants
 from shared import events
 from shared.argocd import API_VERSION, Layout
 from shared.attempt import Attempt
+from shared.changes import Change, Plan, Written
 from shared.charts import Charts, revision
 from shared.claims import (
     REMOVE_ENVIRONMENTS,
@@ -36,7 +37,7 @@ from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.kube.client import Document, Kube, KubeNotFound, Resource
 from shared.reconciler import Inputs
 from shared.steps import ADMIT, CREATE, DEPLOY, HOLD, PUBLISH, REGISTER, RELEASE
-from shared.voltran import Change, Plan, Voltran, Written
+from shared.voltran import Voltran
 from shared.web import Reply
 from shared.wording import listed
 
@@ -280,7 +281,7 @@ class BootstrapHandler:
     ) -> None:
         claim, report = attempt.claim, attempt.report
         organization, clusters = claim.spec.gitea.organization, made.clusters
-        commit = self._voltran.commit(
+        commit = self._voltran.provenance.commit(
             organization, written, attempt, _where_to_look(self._recorded(claim), clusters, written)
         )
         heads = {**published, VOLTRAN: commit.sha if commit else None}

@@ -10,6 +10,7 @@ from shared import platform_set
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
+from shared.changes import Change
 from shared.claims import InfrastructureClaim, Namespace, NamespaceRow, place
 from shared.claims.names import RESERVED_SERVICE
 from shared.deploying import LastMile, Place
@@ -27,7 +28,7 @@ from shared.reconciler import Inputs
 from shared.removal import Limits
 from shared.rendering.gate import Gate
 from shared.rendering.wanted import Wanted
-from shared.voltran import Change, Voltran
+from shared.voltran import Voltran
 
 CONFLICT: Final = "NamespaceConflict"
 

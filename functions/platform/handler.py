@@ -11,6 +11,7 @@ from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
 from shared.bindings import Offer, offered
+from shared.changes import Change
 from shared.claims import PlatformClaim, ServiceRow, service_release
 from shared.conditions import COMMITTED
 from shared.deploying import LastMile
@@ -26,7 +27,7 @@ from shared.removal import Limits
 from shared.rendering.gate import Gate
 from shared.rendering.wanted import Wanted
 from shared.steps import PROVIDE
-from shared.voltran import Change, Voltran
+from shared.voltran import Voltran
 from shared.web import Reply
 
 EXTERNAL: Final = "External"

@@ -4,12 +4,12 @@ from typing import Any, cast
 
 import pytest
 
+from shared.changes import Change, Plan, Written, others
 from shared.claims import ServiceRow
 from shared.drift import Drift
 from shared.git import Transaction, parse
 from shared.history import PastCommit
 from shared.telemetry import Metrics
-from shared.voltran import Change, Plan, Written, others
 from tests.shared.voltran import CHANGE, REF, SCOPE, SET, A, B, FakeGit, FakeGitea, attempt, planned, voltran
 
 
@@ -100,36 +100,38 @@ def test_a_row_names_the_commit_that_changed_its_files() -> None:
     gitea = FakeGitea(b=PastCommit("past", "2026-01-01T00:00:00+00:00"))
     store = voltran(gitea=gitea)
     written = Written(CHANGE, "new-sha", frozenset({A}))
-    row = store.row("o", written, attempt(), A, None)
+    row = store.provenance.row("o", written, attempt(), A, None)
     assert row == {"path": A, "checksum": row["checksum"], "commit": "new-sha"}
-    other = store.row("o", written, attempt(), B, None)
+    other = store.provenance.row("o", written, attempt(), B, None)
     assert other["commit"] == "past"
     assert gitea.asked == [("o", "voltran", B)]
     recorded = ServiceRow(name="b", checksum=other["checksum"], commit="before")
     fresh = attempt(observedGeneration=3)
-    assert store.row("o", written, fresh, B, recorded)["commit"] == "before"
+    assert store.provenance.row("o", written, fresh, B, recorded)["commit"] == "before"
     assert len(gitea.asked) == 1, "what is remembered is not asked for"
     stale = ServiceRow(name="b", checksum="of other files", commit="before")
-    assert store.row("o", written, fresh, B, stale)["commit"] == "past"
+    assert store.provenance.row("o", written, fresh, B, stale)["commit"] == "past"
     behind = attempt(observedGeneration=2)
-    assert store.row("o", written, behind, B, recorded)["commit"] == "past", "a generation between has left no status"
+    assert store.provenance.row("o", written, behind, B, recorded)["commit"] == "past", (
+        "a generation between has left no status"
+    )
 
 
 def test_the_claims_commit_and_its_address() -> None:
     gitea = FakeGitea(**{"dev-platform-appset.yaml": PastCommit("set", "2"), "platform": PastCommit("folder", "1")})
     store = voltran(gitea=gitea)
-    new = store.commit("o", Written(CHANGE, "new-sha", frozenset({A})), attempt(), SCOPE)
+    new = store.provenance.commit("o", Written(CHANGE, "new-sha", frozenset({A})), attempt(), SCOPE)
     assert new is not None
     assert (new.sha, new.url) == ("new-sha", "http://gitea/o/voltran/commit/new-sha")
     remembered = attempt(checksum=CHANGE.checksum, commit={"sha": "before"}, observedGeneration=3)
-    found = store.commit("o", Written(CHANGE), remembered, SCOPE)
+    found = store.provenance.commit("o", Written(CHANGE), remembered, SCOPE)
     assert found is not None
     assert found.sha == "before"
     assert not gitea.asked
-    lost = store.commit("o", Written(CHANGE), attempt(), SCOPE)
+    lost = store.provenance.commit("o", Written(CHANGE), attempt(), SCOPE)
     assert lost is not None
     assert lost.sha == "set", "the latest of the scope's paths"
-    assert voltran().commit("o", Written(CHANGE), attempt(), SCOPE) is None
+    assert voltran().provenance.commit("o", Written(CHANGE), attempt(), SCOPE) is None
 
 
 def test_others_are_the_folders_that_nobody_stands_for() -> None:
@@ -192,6 +194,6 @@ def test_in_a_shared_folder_the_claims_own_commit_is_looked_for_row_by_row() -> 
     theirs = PastCommit("theirs", "2026-01-02T00:00:00+00:00", claim="BootstrapClaim/platform-system/p", generation=1)
     own = PastCommit("own", "2026-01-01T00:00:00+00:00", claim=str(REF), generation=4)
     known = FakeGitea(platform=theirs, a=own)
-    found = voltran(FakeGit(), known).commit("o", Written(CHANGE), attempt(), SCOPE)
+    found = voltran(FakeGit(), known).provenance.commit("o", Written(CHANGE), attempt(), SCOPE)
     assert found is not None
     assert found.sha == "own"

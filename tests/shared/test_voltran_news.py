@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from shared.changes import Change, Written
 from shared.events import Delivery, Version
 from shared.git import Record, compose
 from shared.history import PastCommit
 from shared.memory import Memory, Settled
-from shared.voltran import Change, Written
 from tests.shared.voltran import REF, SCOPE, A, B, FakeGit, FakeGitea, attempt, planned, voltran
 
 
@@ -181,7 +181,7 @@ def test_a_rewriting_since_our_last_push_is_one_as_well() -> None:
     store.survey("o")
     change = Change(folders={A: {"values.yaml": b"a: 1\n"}})
     here = attempt(observedGeneration=4, checksum=change.checksum, commit={"sha": "new-sha"})
-    named = store.commit("o", Written(change), here, [A])
+    named = store.provenance.commit("o", Written(change), here, [A])
     assert named is not None
     assert named.sha == "there"
 
@@ -195,7 +195,7 @@ def test_after_a_rewriting_gitea_is_asked_once_for_each_claim() -> None:
     asked = Written(change)
 
     def named() -> str | None:
-        found = store.commit("o", asked, here, [A])
+        found = store.provenance.commit("o", asked, here, [A])
         return found.sha if found else None
 
     store.survey("o")

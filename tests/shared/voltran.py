@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from shared.attempt import Attempt
+from shared.changes import Change, Plan
 from shared.claims import PlatformClaim
 from shared.events import ClaimRef
 from shared.git import Edits, Repository, RepositoryMissing, Transaction
@@ -14,7 +15,7 @@ from shared.kinds import PLATFORM
 from shared.kube.recorder import Recorder
 from shared.memory import Memory
 from shared.telemetry import Metrics
-from shared.voltran import Change, Plan, Voltran
+from shared.voltran import Voltran
 from tests.fakes import FakeKube
 
 A, B = "environments/nonprod/dev/platform/a", "environments/nonprod/dev/platform/b"
