@@ -92,7 +92,7 @@ class Fleet:
             spec["clusters"][0]["environments"].append(f"x{turn:04}")
             change = {"clusters": spec["clusters"]}
         elif claim["kind"] == "PlatformClaim":
-            self._random.choice(spec["services"])["values"]["turn"] = turn
+            self._random.choice(spec["services"])["values"]["nodeSelector"] = {"turn": str(turn)}
             change = {"services": spec["services"]}
         else:
             self._edit_application(spec, turn)
@@ -108,7 +108,7 @@ class Fleet:
         elif turn % 7 == 3 and "orders" not in names:
             applications.append(_application("orders", 0))
         one = self._random.choice(applications)
-        one["values"]["turn"] = turn
+        one["values"]["podAnnotations"] = {"turn": str(turn)}
         if turn % 3 == 0:
             one["image"]["tag"] = TAGS[(100 + turn) % len(TAGS)]
 
@@ -142,7 +142,7 @@ class Fleet:
         return _claim("ApplicationClaim", "dev", f"{environment}-apps", spec)
 
     def _platform(self, environment: str) -> Document:
-        services = [{"name": name, "type": "internal", "values": {"turn": 0}} for name in ("rabbitmq", "postgres")]
+        services = [{"name": name, "type": "internal", "values": {}} for name in ("rabbitmq", "postgres")]
         spec = {**self._place(environment), "services": services}
         return _claim("PlatformClaim", "platform-services", f"{environment}-platform", spec)
 
@@ -157,7 +157,7 @@ def _application(name: str, number: int) -> dict[str, Any]:
         "name": name,
         "chart": {"name": "user-service" if name == "users" else "ecommerce-platform"},
         "image": {"repository": f"ghcr.io/{IMAGES[name]}", "tag": TAGS[number]},
-        "values": {"turn": 0, "replicas": 1},
+        "values": {"replicas": 1},
     }
 
 

@@ -56,7 +56,7 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Box]]:
 
 
 def claim(type_: str, environment: str, turn: int) -> dict[str, Any]:
-    rows = [claims.application(name, turn=turn) for name in APPLICATIONS]
+    rows = [claims.application(name, replicas=turn) for name in APPLICATIONS]
     return claims.applications(f"{environment}-apps", environment, rows, type_=type_)
 
 
@@ -81,7 +81,7 @@ def turns(box: Box, type_: str) -> set[int]:
         for environment in ENVIRONMENTS[type_]
         for name in APPLICATIONS
     ]
-    return {(yaml.safe_load(box.voltran.file(path)) or {}).get("turn", 0) for path in files}
+    return {(yaml.safe_load(box.voltran.file(path)) or {}).get("replicas", 0) for path in files}
 
 
 def changes_of_hands(commits: Sequence[Commit]) -> int:
