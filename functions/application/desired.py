@@ -1,6 +1,7 @@
 """An ApplicationClaim as files. Pure: the same claim, environment, digests and services are the same bytes."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shared.argocd import Chart, Layout, Workloads, application_set, set_name, source_of
@@ -47,9 +48,13 @@ def applications(
     return {one.name: {VALUES: values(one, digests.get(one.name), bindings.get(one.name))} for one in claimed}
 
 
-def deployment(claim: ApplicationClaim, environment: Environment, layout: Layout) -> dict[str, bytes]:
-    """Path → content of the environment's ApplicationSet."""
-    manifest: dict[str, Any] = application_set(environment, _workloads(claim, environment), layout)
+def deployment(
+    claim: ApplicationClaim, environment: Environment, layout: Layout, kept: Mapping[str, Chart] | None = None
+) -> dict[str, bytes]:
+    """Path → content of the environment's ApplicationSet; `kept` are charts that applications stay with."""
+    workloads = _workloads(claim, environment)
+    charts = {**workloads.charts, **(kept or {})}
+    manifest: dict[str, Any] = application_set(environment, replace(workloads, charts=charts), layout)
     return {application_set_path(environment): yaml_bytes(manifest, sort_keys=False)}
 
 

@@ -10,16 +10,20 @@ from functions.application.images import INVALID_IMAGE, Images, ResolveAll, aske
 from shared.admission import Admission
 from shared.argocd import Layout
 from shared.attempt import Attempt
+from shared.changes import Change
 from shared.claims import ApplicationClaim, ApplicationRow, application_release
 from shared.conditions import COMMITTED, IMAGES_RESOLVED
 from shared.deploying import LastMile
 from shared.drafts import Draft
 from shared.environment_claims import EnvironmentHandler
+from shared.environment_rows import Fate
 from shared.environments import Environment
 from shared.events import Event
+from shared.git import Transaction
 from shared.kinds import APPLICATION
 from shared.kube.client import Document, Kube
 from shared.reconciler import Inputs
+from shared.recorded_set import chart_of
 from shared.removal import Limits
 from shared.rendering.gate import Gate
 from shared.rendering.wanted import Wanted
@@ -124,6 +128,22 @@ class ApplicationHandler(EnvironmentHandler[ApplicationClaim, ApplicationDraft])
                 # What is no image name may be a password.
                 draft.unfit += [f"applications[{index}].image"] if hold.reason == INVALID_IMAGE else []
         return draft
+
+    def change(
+        self,
+        git: Transaction,
+        attempt: Attempt[ApplicationClaim],
+        environment: Environment,
+        draft: ApplicationDraft,
+        fate: Fate,
+    ) -> Change:
+        """What is held back stays with the chart that it has in Git: its values were not meant for another."""
+        there = set(self.there(git, environment)).intersection(draft.held)
+        if there:
+            recorded = git.read(self.set_path(environment))
+            kept = {name: chart for name in there if (chart := chart_of(recorded, name))}
+            draft.files = desired.deployment(attempt.claim, environment, self._layout, kept)
+        return super().change(git, attempt, environment, draft, fate)
 
     def facts(self, attempt: Attempt[ApplicationClaim], index: int, draft: ApplicationDraft) -> dict[str, Any]:
         """Image and digest, and what is in doubt."""

@@ -14,9 +14,18 @@ Row = ApplicationRow | NamespaceRow | ServiceRow
 
 
 def targets(place: Place, sources: Mapping[str, Mapping[str, str]], rows: Iterable[Row]) -> list[Target]:
-    """One for each row that the claim still names; `sources` are by row."""
+    """One for each row that the claim still names; `sources` are by row.
+
+    A row that is held back has stayed with the chart that it had, whatever the claim says now.
+    """
     return [
-        Target(row.name, place.application(row.name), sources[row.name], row.commit, row.deployed)
+        Target(
+            row.name,
+            place.application(row.name),
+            {} if row.state == "Held" else sources[row.name],
+            row.commit,
+            row.deployed,
+        )
         for row in rows
         if row.name in sources
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from shared.rendering.gate import RENDER_FAILED, Gate
 from shared.rendering.process import Process
@@ -113,6 +114,38 @@ def test_a_committed_row_stays_as_it_is_until_its_values_render_again(gated: Pla
     mended = gated.apply(held, applications=applications({"values": {"replicas": 50}})["spec"]["applications"])
     assert rows(mended) == {"app0": COMMITTED}
     assert "replicas: 50" in gated.file(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"chart": {"name": "no-such-chart"}}, id="a chart that is not there"),
+        pytest.param({"chart": {"name": "worker"}, "values": {"ingress": {"enabled": True}}}, id="another's values"),
+    ],
+)
+def test_what_is_held_back_keeps_its_chart(gated: Platform, change: dict[str, Any]) -> None:
+    """The old values were never meant for the new chart. Its neighbours change theirs."""
+    both = {"values": {"replicas": 2}}
+    claim = gated.apply(applications(both, both))
+    path = "appsets/nonprod/apps/dev-appset.yaml"
+    before = gated.file(path)
+    values = gated.file("environments/nonprod/dev/applications/app0/values.yaml")
+
+    held = gated.apply(claim, applications=applications(both | change, both)["spec"]["applications"])
+    assert rows(held)["app0"][0] == "Held"
+    assert gated.file(path) == before
+    assert gated.file("environments/nonprod/dev/applications/app0/values.yaml") == values
+
+    other = {"chart": {"name": "worker"}}
+    changed = gated.apply(held, applications=applications(both | change, both | other)["spec"]["applications"])
+    assert rows(changed)["app1"] == COMMITTED
+    lookup = yaml.safe_load(gated.file(path))["spec"]["template"]["spec"]["sources"][0]["path"]
+    assert '"app0" "web-service" "app1" "worker"' in lookup
+
+    mended = gated.apply(changed, applications=applications(both | other, both | other)["spec"]["applications"])
+    assert rows(mended) == {"app0": COMMITTED, "app1": COMMITTED}
+    lookup = yaml.safe_load(gated.file(path))["spec"]["template"]["spec"]["sources"][0]["path"]
+    assert '"app0" "worker" "app1" "worker"' in lookup
 
 
 def test_a_second_look_renders_nothing(gated: Platform, engine: Counting) -> None:
