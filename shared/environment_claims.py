@@ -108,6 +108,8 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
 
         written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
         attempt.begin(DEPLOY)
+        if self.set_path(environment) in written.touched:
+            self._last_mile.bring_set(self.place(environment))
         self._last_mile.remove_rows(self.place(environment), (*self.names(attempt.claim), *last.kept))
         self._report(attempt, environment, last, written)
 

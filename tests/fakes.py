@@ -167,8 +167,13 @@ class NoCommits:
 
 
 def last_mile(kube: Kube, repository: Callable[[str], Any] = lambda _: NoCommits()) -> LastMile:
-    """As wiring makes it, without waiting."""
-    return LastMile(ArgoCD(kube, "argocd"), Ancestry(repository), pause=lambda _: None)
+    """As wiring makes it, where time passes in pauses only."""
+    now = [0.0]
+
+    def pause(seconds: float) -> None:
+        now[0] += seconds
+
+    return LastMile(ArgoCD(kube, "argocd"), Ancestry(repository), pause=pause, clock=lambda: now[0])
 
 
 class FakeRegistry:

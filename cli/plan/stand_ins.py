@@ -90,6 +90,9 @@ class NoMile(LastMile):
         """Nobody looks."""
         return Outcome({}, NOT_TRACKED)
 
+    def bring_set(self, *_: Any, **__: Any) -> None:
+        """Nothing is brought."""
+
     def remove_rows(self, *_: Any, **__: Any) -> tuple[str, ...]:
         """Nothing is removed."""
         return ()

@@ -1,5 +1,6 @@
 """Everything that the functions do about what ArgoCD deploys."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from shared.deploying.ancestry import Ancestry
@@ -13,10 +14,17 @@ from shared.deploying.withdrawal import Withdrawal
 class LastMile:
     """How far ArgoCD is, and having it remove what a claim no longer wants. Raises what `Kube` raises. Thread-safe."""
 
-    def __init__(self, argocd: ArgoCD, ancestry: Ancestry, *, pause: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        argocd: ArgoCD,
+        ancestry: Ancestry,
+        *,
+        pause: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._argocd = argocd
-        self._deployer = Deployer(argocd, ancestry.contains)
-        self._withdrawal = Withdrawal(argocd, ancestry.contains, pause=pause)
+        self._deployer = Deployer(argocd, ancestry.contains, clock=clock)
+        self._withdrawal = Withdrawal(argocd, ancestry.contains, pause=pause, clock=clock)
 
     def look(self, place: Place, targets: Sequence[Target], rows: Iterable[str], at: View | None = None) -> Outcome:
         """How far ArgoCD is with the targets, now or as it was seen in `at`; what lags is refreshed.
@@ -24,6 +32,13 @@ class LastMile:
         An Application of the set that stands for none of the `rows` is on its way out.
         """
         return self._deployer.look(place, targets, rows, at)
+
+    def bring_set(self, place: Place) -> None:
+        """Have the root Application look at the set's file, which has just been written.
+
+        One that found no file there has stopped, and the set that it left alone lags behind nothing.
+        """
+        self._argocd.refresh(place.root_name)
 
     def look_at_roots(self, names: Iterable[str], at: View | None = None) -> Outcome:
         """How far ArgoCD is with the root Applications of these names."""
