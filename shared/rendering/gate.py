@@ -18,6 +18,7 @@ from typing import Any, Final
 import yaml
 
 from shared.argocd import Chart
+from shared.charts import PREFIX
 from shared.drafts import Draft, Hold
 from shared.helm import ENGINE
 from shared.rendering.explanation import SCHEMA, explain, fault
@@ -157,7 +158,10 @@ def _asks_the_cluster(chart: Mapping[str, bytes]) -> bool:
 
 
 def _key(chart: Files, wanted: Wanted) -> bytes:
-    parts = (chart.digest, wanted.release.encode(), wanted.namespace.encode(), wanted.values)
+    """What the verdict follows from. An embedded chart takes names from release and namespace, and nothing else."""
+    parts = [chart.digest, wanted.values]
+    if not wanted.chart.revision.startswith(PREFIX):
+        parts += [wanted.release.encode(), wanted.namespace.encode()]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
 

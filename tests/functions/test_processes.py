@@ -121,6 +121,7 @@ def test_readyz_names_what_is_down(function: Function) -> None:
     assert answer.text == (
         "kubernetes: KubeUnavailable: the Kubernetes API does not answer: NewConnectionError\n"
         "gitea: GiteaUnavailable: Gitea does not answer: ConnectError\n"
+        "render gate: on\n"
     )
 
 

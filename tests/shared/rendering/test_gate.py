@@ -143,11 +143,11 @@ def test_an_infrastructure_claims_values_are_its_spec(build: Callable[..., Gate]
 
 
 def test_a_rendering_is_remembered(build: Callable[..., Gate], publish: Publish, backend: Backend) -> None:
-    """By chart, release, namespace and values: what was rehearsed costs neither Git nor Helm under the lock."""
+    """By chart and values: what was rehearsed costs neither Git nor Helm under the lock."""
     publish({"small": CHART, "same": CHART}, TAG)
     renderer = Counting()
     gate = build(renderer)
-    rows = [wanted(row=f"row{number}") for number in range(5)]
+    rows = [wanted(row=f"row{number}", values=f"replicas: {10 + number}\n") for number in range(5)]
 
     gate.rehearse(ORGANIZATION, rows)
     assert len(renderer.trials) == 5
@@ -159,8 +159,15 @@ def test_a_rendering_is_remembered(build: Callable[..., Gate], publish: Publish,
 
     gate.judge(ORGANIZATION, wanted(row="row0", values="replicas: 2\n"), "applications[0]")
     assert len(renderer.trials) == 6
-    gate.judge(ORGANIZATION, wanted("same", row="row0"), "applications[0]")  # the same content
+    gate.judge(ORGANIZATION, wanted("same", row="row0", values="replicas: 2\n"), "applications[0]")  # the same content
     assert len(renderer.trials) == 6
+
+    again = [wanted(row=f"other{number}", values="replicas: 2\n") for number in range(5)]
+    gate.rehearse(ORGANIZATION, again)
+    assert len(renderer.trials) == 6, "an embedded chart takes nothing but names from the release"
+    teams = [wanted(row=f"team{number}", values="replicas: 2\n", revision="main") for number in range(5)]
+    gate.rehearse(ORGANIZATION, teams)
+    assert len(renderer.trials) == 11, "a chart of a team's own may look at its release"
 
 
 def test_a_refusal_is_remembered_and_told_by_each_claims_own_place(
@@ -182,7 +189,7 @@ def test_memory_of_renderings_is_bounded(build: Callable[..., Gate], publish: Pu
     publish({"small": CHART}, TAG)
     renderer = Counting()
     gate = build(renderer)
-    rows = [wanted(row=f"row{number}") for number in range(MAX_VERDICTS + 10)]
+    rows = [wanted(values=f"replicas: {number}\n") for number in range(MAX_VERDICTS + 10)]
 
     gate.rehearse(ORGANIZATION, rows)
     renderer.trials.clear()
@@ -270,5 +277,7 @@ def test_the_embedded_charts_render_as_they_are_published(repository: Repositori
         for chart in found:
             row = Wanted("a", Chart(chart, revision), name, f"dev-{chart}", "dev", values)
             assert gate.judge(ORGANIZATION, row, "applications[0]") is None
+            long = Wanted("a", Chart(chart, revision), name, "r" * 53, "n" * 63, values + b"\n")
+            assert gate.judge(ORGANIZATION, long, "applications[0]") is None, "nor does it look at them"
             bad = Wanted("a", Chart(chart, revision), name, f"dev-{chart}", "dev", values + b"nonsense: 1\n")
             assert gate.judge(ORGANIZATION, bad, "applications[0]") is not None, chart
