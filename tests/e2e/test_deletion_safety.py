@@ -92,6 +92,14 @@ CASES = [
 ]
 
 
+def has_seen(box: Box, strange: str) -> bool:
+    """Whether ArgoCD knows what was done; it may be about to consume a refresh of before."""
+    have_argocd_look(box)
+    if strange:
+        return looked_at(named(box, APPLICATIONS)["nonprod-apps"], strange)
+    return has_failed(named(box, SETS)["dev-apps"])  # a set says at once that its repository is away
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.do.__name__)
 def test_argocd_sees_it_and_nothing_goes(deployed: Box, person: Person, case: Case) -> None:
     """ArgoCD has looked at all of it before the functions hear of it; they restore the files, and all is as it was."""
@@ -99,11 +107,7 @@ def test_argocd_sees_it_and_nothing_goes(deployed: Box, person: Person, case: Ca
     switch_off_hooks(person)
     case.do(person)
     strange = deployed.voltran.head()
-    have_argocd_look(deployed)
-    if strange:
-        assert looked_at(named(deployed, APPLICATIONS)["nonprod-apps"], strange), "ArgoCD has seen it"
-    else:  # an Application says nothing of a repository that is away for a short time; a set does at once
-        assert has_failed(named(deployed, SETS)["dev-apps"]), "ArgoCD has missed it"
+    until(lambda: has_seen(deployed, strange), "ArgoCD has seen it")
     assert deployed.voltran.head() == strange, "nobody has repaired it yet"
     assert workloads(deployed) == before, case.reason
     assert named(deployed, APPLICATIONS).keys() == applications, case.reason
