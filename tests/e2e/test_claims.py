@@ -105,7 +105,7 @@ def test_each_part_can_be_somebody_elses(platform: Any, tmp_path: Path) -> None:
             "people are another's to name"
         )
         for function in described["functions"].values():
-            assert httpx.get(f"{function['url']}/readyz").text == "kubernetes: ok\ngitea: ok\n"
+            assert httpx.get(f"{function['url']}/readyz").text == "kubernetes: ok\ngitea: ok\nrender gate: on\n"
         other.run("down")
         assert other.run("up", "--detach", *parts).returncode == 0, "the token was kept"
         other.run("down")
