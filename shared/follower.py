@@ -5,6 +5,7 @@ says already, nothing is written, no Git is asked and nothing annotated.
 """
 
 import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -70,6 +71,7 @@ class Follower(Generic[ClaimT]):
         self._metrics = metrics
         self._clock = clock
         self._begun: OrderedDict[ClaimRef, float] = OrderedDict()
+        self._lock = threading.Lock()
 
     def react(self, event: Event) -> Reply | None:
         """Bring up to date what is said of the claims that an object of ArgoCD's concerns."""
@@ -107,14 +109,21 @@ class Follower(Generic[ClaimT]):
 
     def _follow(self, ref: ClaimRef, event: Event, arrived: float) -> Reply | None:
         with self._reconciler.turn(ref):
-            if self._begun.get(ref, float("-inf")) > arrived:
+            if not self._begin(ref, arrived):
                 return None  # somebody looked after this event was sent
+            has_to_remove = self._insist(ref, event)
+        return self._reconciler.reconcile(ref, Event(event.id, event.type)) if has_to_remove else None
+
+    def _begin(self, ref: ClaimRef, arrived: float) -> bool:
+        """Whether nobody has begun to look at the claim since that moment; somebody has now."""
+        with self._lock:
+            if self._begun.get(ref, float("-inf")) > arrived:
+                return False
             self._begun[ref] = self._clock()
             self._begun.move_to_end(ref)
             while len(self._begun) > REMEMBERED:
                 self._begun.popitem(last=False)
-            has_to_remove = self._insist(ref, event)
-        return self._reconciler.reconcile(ref, Event(event.id, event.type)) if has_to_remove else None
+            return True
 
     def _insist(self, ref: ClaimRef, event: Event) -> bool:
         for _ in range(1, ATTEMPTS):
