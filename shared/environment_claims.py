@@ -124,12 +124,13 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         """ArgoCD's objects."""
         return self._last_mile.snapshot()
 
-    def deployed(self, claim: EnvironmentClaimT, now: str, at: View | None = None) -> ClaimStatus | None:
+    def deployed(self, claim: EnvironmentClaimT, now: str, at: Snapshot | None = None) -> ClaimStatus | None:
         """The claim's status with what ArgoCD makes of its rows; None for a claim that never was in Git."""
         status, spec = claim.status, claim.spec
         if status.checksum is None:
             return None
-        environment = locate(self._admission.bootstraps(), spec.clusterType, spec.environment)
+        bootstraps = at.beside(self._admission.bootstraps) if at else self._admission.bootstraps()
+        environment = locate(bootstraps, spec.clusterType, spec.environment)
         rows = getattr(status, self.rows)
         return status_with(status, self.rows, rows, self._deployment(claim, environment, rows, at), now)
 

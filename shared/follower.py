@@ -16,7 +16,7 @@ from shared.attempt import Attempt, Gone, Kind
 from shared.claims.meta import Claim
 from shared.claims.status import ClaimStatus
 from shared.conditions import DEPLOYED, find
-from shared.deploying import REMOVING, Snapshot, View
+from shared.deploying import REMOVING, Snapshot
 from shared.deploying.tracking import PASSING
 from shared.errors import InfraForgeError, KubeConflict, PermanentError, Waiting
 from shared.events import ClaimRef, DeploymentRef, Event
@@ -39,7 +39,7 @@ class Deploys(Protocol[ClaimT_contra]):
     def concerned(self, ref: DeploymentRef) -> Mapping[str, str] | None:
         """The fields of the claims that an object of ArgoCD's may concern, `spec.…` → value; None for no claim."""
 
-    def deployed(self, claim: ClaimT_contra, now: str, at: View | None = None) -> ClaimStatus | None:
+    def deployed(self, claim: ClaimT_contra, now: str, at: Snapshot | None = None) -> ClaimStatus | None:
         """The claim's status with what ArgoCD makes of it, now or as seen in `at`; None when there is none to say.
 
         `now` (RFC 3339) dates what changes.

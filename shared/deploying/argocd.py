@@ -3,12 +3,14 @@
 The annotations and what they do are those that a real ArgoCD 3.6 was seen to follow (tests/recordings/argocd).
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
 from shared.argocd import API_VERSION, CLUSTER_TYPE, ENVIRONMENT, PART_OF
 from shared.environments import Environment
 from shared.kube.client import Document, Kube, KubeNotFound, Resource
+
+T = TypeVar("T")
 
 APPLICATIONS: Final = Resource(API_VERSION, "applications")
 SETS: Final = Resource(API_VERSION, "applicationsets")
@@ -39,6 +41,7 @@ class Snapshot:
     def __init__(self, applications: Mapping[str, Document], sets: Mapping[str, Document]) -> None:
         self._applications = applications
         self._sets = sets
+        self._beside: list[Any] | None = None
         self._by_place: dict[tuple[Any, Any], dict[str, Document]] = {}
         for name, document in applications.items():
             labels = document["metadata"].get("labels") or {}
@@ -56,6 +59,12 @@ class Snapshot:
     def set(self, name: str) -> Document | None:
         """One ApplicationSet."""
         return self._sets.get(name)
+
+    def beside(self, read: Callable[[], Iterable[T]]) -> list[T]:
+        """What else is to be known at that moment, by whoever looks at the snapshot: read once."""
+        if self._beside is None:
+            self._beside = list(read())
+        return self._beside
 
 
 class ArgoCD:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.deploying import Outcome, Place, Target
+from shared.deploying import Outcome, Place, Snapshot, Target
 from shared.deploying.argocd import REFRESH, REFRESH_SET
 from shared.deploying.deployer import QUICK, SPACING, Deployer
 from tests.shared.deploying.documents import ENVIRONMENT, NEW, OLD, SOURCE, application, application_set, root
@@ -93,3 +93,16 @@ def test_a_set_that_cannot_generate_is_why_nothing_goes() -> None:
     assert (
         looks.look().condition[3] == 'ArgoCD has yet to remove dev-old: ApplicationSet "dev-apps": no such repository'
     )
+
+
+def test_what_is_beside_a_snapshot_is_read_once() -> None:
+    """A resync judges many claims by it."""
+    reads: list[int] = []
+
+    def read() -> list[int]:
+        reads.append(1)
+        return [1, 2]
+
+    at = Snapshot({}, {})
+    assert [at.beside(read), at.beside(read)] == [[1, 2], [1, 2]]
+    assert len(reads) == 1
