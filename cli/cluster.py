@@ -71,16 +71,16 @@ class Cluster:
 
         Without a file it is the one that kubectl would read.
         """
-        import httpx  # noqa: PLC0415 - as below
+        import httpx  # noqa: PLC0415 - a fifth of the start-up time of commands that ask no cluster
 
-        # The library takes most of a second to import, and reads every form of kubeconfig there is.
-        from kubernetes.client import Configuration  # noqa: PLC0415 - as said
-        from kubernetes.config import (  # noqa: PLC0415 - as said
+        # The library reads every form of kubeconfig there is.
+        from kubernetes.client import Configuration  # noqa: PLC0415 - it takes as long as all the rest of a start
+        from kubernetes.config import (  # noqa: PLC0415 - the slow client library comes with it
             KUBE_CONFIG_DEFAULT_LOCATION,
             ConfigException,
             load_kube_config,
         )
-        from kubernetes.config.kube_config import KubeConfigMerger  # noqa: PLC0415 - as said
+        from kubernetes.config.kube_config import KubeConfigMerger  # noqa: PLC0415 - it is in the slow library
 
         configuration, file = Configuration(), str(kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
         try:
@@ -223,7 +223,7 @@ class Cluster:
         return self._kinds[prefix]
 
     def _request(self, method: str, path: str, **options: Any) -> "httpx.Response":
-        import httpx  # noqa: PLC0415 - a third of the start-up time of commands that never get here
+        import httpx  # noqa: PLC0415 - imported by `of` before this, and to be had for nothing
 
         try:
             response = self.http.request(method, path, **options)

@@ -9,6 +9,7 @@ from rich.text import Text
 from cli.exits import EXPLAINED, NOT_RUNNING, Failure
 from cli.output import Output, print_json, stdout
 from cli.parameters import DataDirOption, OutputOption, running_sandbox
+from sandbox.supervisor.components import BROKER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,9 +95,7 @@ def delete(letter: LetterArgument, *, data_dir: DataDirOption = None) -> None:
 
 
 def _ask(data_dir: "Path | None", method: str, path: str) -> Any:
-    import httpx  # noqa: PLC0415 - a third of the command's start-up time
-
-    from sandbox.supervisor.components import BROKER  # noqa: PLC0415 - as the above
+    import httpx  # noqa: PLC0415 - a fifth of the start-up time of commands that ask no broker
 
     url = running_sandbox(data_dir).blueprint.url(BROKER)
     try:

@@ -97,7 +97,7 @@ def rollback(
 
 def _recorded(clone: "Clone", reference: Reference, to: str) -> "tuple[str, Record]":
     """The full hash of the commit, and what it recorded of the claim."""
-    from cli.history.commits import Unreadable, entry_of  # noqa: PLC0415 - pydantic's models, as elsewhere
+    from cli.history.commits import Unreadable, entry_of  # noqa: PLC0415 - pydantic's models cost what others need not pay
 
     sha = clone.resolve(to) if to != "main" else None
     mend = f"`infraforge history {reference}` lists its commits"

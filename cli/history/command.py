@@ -64,9 +64,8 @@ def history(
         infraforge history appclaim/dev-apps -n dev --context prod --gitea-url https://gitea.example.com
         infraforge history ApplicationClaim/dev/dev-apps --voltran ./voltran -o json
     """
-    # pydantic's models cost what the other commands need not pay
-    from cli.history.commits import entries  # noqa: PLC0415 - as said
-    from cli.history.story import told  # noqa: PLC0415 - as said
+    from cli.history.commits import entries  # noqa: PLC0415 - pydantic's models cost what others need not pay
+    from cli.history.story import told  # noqa: PLC0415 - it tells of records, which are models of pydantic's
 
     is_sandbox = kubeconfig is None and context is None
     source = Source(voltran, gitea_url, gitea_token_file, data_dir, is_sandbox)
@@ -106,7 +105,7 @@ def _belongs(subject: Subject, entry: Any) -> bool:
 
 def _offline(text: str, namespace: str | None) -> str:
     """The claim's name as trailers have it, without asking a cluster what kinds there are."""
-    from shared.claims.crd import KINDS  # noqa: PLC0415 - as above
+    from shared.claims.crd import KINDS  # noqa: PLC0415 - every claim's model is built for it, and only here
 
     given, namespace, name = naming.parts(text, namespace)
     if namespace is None:

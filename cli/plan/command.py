@@ -22,10 +22,13 @@ from cli.parameters import (
     running_sandbox,
     server_address,
 )
+from cli.plan.document import document
+from cli.plan.markdown import markdown
+from cli.plan.report import Report
+from cli.plan.text import show
 from sandbox.supervisor.components import MIRRORED, Blueprint
 
 if TYPE_CHECKING:
-    from cli.plan.report import Report
     from cli.plan.surroundings import Gitea
 
 CHANGES: Final = 2
@@ -133,9 +136,8 @@ def plan(
         git clone https://gitea.example.com/platform/voltran && infraforge plan -f claim.yaml --voltran voltran
         infraforge plan -f claim.yaml -o json | jq '.claims[].files[].path'
     """
-    # The handlers cost what other commands need not pay.
-    from cli.plan.planning import plan as planned  # noqa: PLC0415 - as said
-    from cli.plan.surroundings import Folders, Sites  # noqa: PLC0415 - as said
+    from cli.plan.planning import plan as planned  # noqa: PLC0415 - the handlers cost what others need not pay
+    from cli.plan.surroundings import Folders, Sites  # noqa: PLC0415 - it brings httpx and pydantic
 
     if voltran is None and (charts or platform_charts):
         raise Failure("--charts and --platform-charts go with --voltran", USAGE)
@@ -151,7 +153,7 @@ def plan(
     raise typer.Exit(code)
 
 
-def exit_code(report: "Report") -> int:
+def exit_code(report: Report) -> int:
     """0, 1 or 2, as `EXPLAINED` says."""
     return FAILED if report.is_wrong else CHANGES if report.changes else OK
 
@@ -168,7 +170,7 @@ class _Where:
 
     def gitea(self, named: str | None) -> "Gitea":
         """The Gitea to read from: the one that an option names, the sandbox's, or the one that claims name."""
-        from cli.plan.surroundings import Gitea  # noqa: PLC0415 - as above
+        from cli.plan.surroundings import Gitea  # noqa: PLC0415 - in a module that `--help` need not wait for
 
         token = self._token()
         if self.gitea_url is not None:
@@ -208,16 +210,10 @@ def _needs_token() -> str:
     )
 
 
-def _show(report: "Report", output: Format, code: int, *, full: bool) -> None:
+def _show(report: Report, output: Format, code: int, *, full: bool) -> None:
     if output is Format.JSON:
-        from cli.plan.document import document  # noqa: PLC0415 - as above
-
         print_json(document(report, code))
     elif output is Format.MARKDOWN:
-        from cli.plan.markdown import markdown  # noqa: PLC0415 - as above
-
         typer.echo(markdown(report), nl=False)
     else:
-        from cli.plan.text import show  # noqa: PLC0415 - as above
-
         show(report, stdout(), full=full)

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import httpx
+
 from cli.clone import Clone
 from cli.cluster import Cluster, Refused
 from cli.exits import Failure
@@ -212,8 +214,6 @@ class _Recorded:
 
 def _reader(cluster: Cluster) -> Callable[[str, Query], tuple[int, bytes]]:
     def read(path: str, query: Query) -> tuple[int, bytes]:
-        import httpx  # noqa: PLC0415 - as in cli.cluster
-
         try:
             response = cluster.http.get(path, params=list(query))
         except httpx.HTTPError as error:
