@@ -1,6 +1,8 @@
 """What ArgoCD's events cost, and what they change."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -84,6 +86,7 @@ class World:
     def __init__(self, kube: FakeKube | None = None) -> None:
         self.kube = kube or FakeKube()
         self.handler, self.memory, self.now = Handler(), Memory(), 0.0
+        self._ticked = threading.Condition()
         metrics = Metrics()
         reconciler = Reconciler(
             APPLICATION, self.kube, self.handler, memory=self.memory, metrics=metrics, pause=lambda _: None
@@ -100,8 +103,15 @@ class World:
         self.claim(REF)
 
     def _tick(self) -> float:
-        self.now += 1
-        return self.now
+        with self._ticked:
+            self.now += 1
+            self._ticked.notify_all()
+            return self.now
+
+    def wait_for(self, readings: int) -> None:
+        """Until the clock has been read so often."""
+        with self._ticked:
+            assert self._ticked.wait_for(lambda: self.now >= readings, 10)
 
     def claim(self, ref: ClaimRef, environment: str = "dev", **metadata: Any) -> None:
         document = {
@@ -185,6 +195,27 @@ def test_a_write_of_ours_settles_nothing_that_was_not() -> None:
     world.send()
     live = world.live["metadata"]
     assert not world.memory.is_finished(REF, Version(live["uid"], live["resourceVersion"]))
+
+
+def test_events_that_wait_together_share_a_look() -> None:
+    """The first look began before they came, and the second after all of them."""
+    world, looks, begun, goes_on = World(), list[int](), threading.Event(), threading.Event()
+
+    def deployed(claim: ApplicationClaim, now: str, at: View | None = None) -> None:
+        looks.append(1)
+        begun.set()
+        assert goes_on.wait(10)
+
+    world.handler.deployed = deployed  # type: ignore[method-assign]  # to stand still in the middle of a look
+    with ThreadPoolExecutor(6) as pool:
+        sent = [pool.submit(world.send)]
+        assert begun.wait(10)
+        sent += [pool.submit(world.send) for _ in range(5)]
+        world.wait_for(2 + 5)  # two readings of the clock are the first one's
+        goes_on.set()
+        for one in sent:
+            one.result()
+    assert len(looks) == 2
 
 
 NOT_OURS: dict[str, DeploymentRef] = {

@@ -130,3 +130,17 @@ def test_the_bound() -> None:
     assert memory.is_finished(OTHER, NOW)
     assert not memory.is_finished(ClaimRef("PlatformClaim", "dev", "p0"), NOW)
     assert memory.is_finished(ClaimRef("PlatformClaim", "dev", "p1"), NOW)
+
+
+RENEWED = [
+    (NOW, Version("u", "8"), True, "our own write took it there"),
+    (Version("u", "6"), Version("u", "8"), False, "somebody else's was in between"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected", "why"), RENEWED, ids=[case[3] for case in RENEWED])
+def test_renewed(old: Version, new: Version, expected: bool, why: str) -> None:
+    memory = made()
+    memory.renew(REF, old, new)
+    assert memory.is_finished(REF, new) is expected, why
+    assert memory.is_settled(REF, new, "inputs") is expected, why

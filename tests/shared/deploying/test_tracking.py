@@ -132,6 +132,13 @@ def test_what_is_known_to_be_deployed_asks_no_git() -> None:
     assert judge(target, seen({"dev-web": application(revision=LATER)}), fails).deployed == before
 
 
+def test_what_was_deployed_before_says_nothing_of_a_later_commit() -> None:
+    before = Deployed(status="True", reason="Deployed", commit=OLD)
+    target = Target("web", "dev-web", SOURCE, NEW, before)
+    verdict = judge(target, seen({"dev-web": application(revision=OLD)}), contains)
+    assert (verdict.deployed.reason, verdict.lags) == ("Pending", "application")
+
+
 def test_the_cause_stays_while_it_tries_again() -> None:
     before = Deployed(status="False", reason="SyncFailed", message="no namespace. Retrying attempt #1", commit=NEW)
     target = Target("web", "dev-web", SOURCE, NEW, before)
