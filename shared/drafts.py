@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared import leaks
-from shared.claims.status import ApplicationRow, NamespaceRow, ServiceRow
+from shared.claims.status import Row
 from shared.history import checksum
 from shared.wording import listed
-
-Row = ApplicationRow | NamespaceRow | ServiceRow
 
 CREDENTIAL: Final = "CredentialInValues"
 MAX_NAMED: Final = 5

@@ -18,10 +18,10 @@ from shared.attempt import Attempt
 from shared.changes import Plan, Written
 from shared.claims import place
 from shared.claims.names import is_label
-from shared.claims.status import ClaimStatus
+from shared.claims.status import ClaimStatus, Row
 from shared.conditions import COMMITTED, VALID
 from shared.deploying import LastMile, Outcome, Snapshot, View, role_of, status_with, targets, with_deployed
-from shared.drafts import Hold, Row, held_row
+from shared.drafts import Hold, held_row
 from shared.environment_rows import DraftT, EnvironmentRows, Fate
 from shared.environments import Environment, check_names, locate
 from shared.errors import ConfirmationRequired, InfraForgeError, Waiting

@@ -9,8 +9,9 @@ from shared.admission import EnvironmentClaimT
 from shared.argocd import Role
 from shared.attempt import Attempt, Kind
 from shared.changes import Change, others
+from shared.claims.status import Row
 from shared.deploying import Place
-from shared.drafts import Draft, Row
+from shared.drafts import Draft
 from shared.environments import Environment
 from shared.git import Transaction
 from shared.removal import Removal

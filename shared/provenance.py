@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from shared.attempt import Attempt
 from shared.changes import Written
-from shared.claims.status import ApplicationRow, Commit, NamespaceRow, ServiceRow
+from shared.claims.status import Commit, Row
 from shared.events import ClaimRef
 from shared.gitea import Gitea
 from shared.history import PastCommit, Remembered, checksum, last_commit
@@ -65,7 +65,7 @@ class Provenance:
         written: Written,
         attempt: Attempt[Any],
         folder: str,
-        recorded: ApplicationRow | NamespaceRow | ServiceRow | None,
+        recorded: Row | None,
     ) -> dict[str, str | None]:
         """What a row says of its files: `path`, `checksum`, and the last `commit` that changed them."""
         current = checksum(written.change.folders[folder])

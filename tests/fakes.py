@@ -14,7 +14,10 @@ from shared.oci import Reference, Resolution, Resolved
 
 
 class FakeKube(Kube):
-    """An API server in a dictionary: uids, generations, resource versions, conflicts and a status subresource."""
+    """An API server in a dictionary: uids, generations, resource versions, conflicts and a status subresource.
+
+    With `hears` there is an ArgoCD that takes its annotations away at once.
+    """
 
     def __init__(self, *, kinds_missing: frozenset[str] = frozenset()) -> None:
         self.objects: dict[tuple[str, str, str], Document] = {}
@@ -23,6 +26,7 @@ class FakeKube(Kube):
         self.reads = 0
         self.lists = 0
         self._births: dict[tuple[str, str, str], int] = {}
+        self.hears = False
         self._kinds_missing = kinds_missing
         self._versions = itertools.count(1)
 
@@ -110,6 +114,8 @@ class FakeKube(Kube):
             return None
         merged = _merged(live, change)
         merged["metadata"]["resourceVersion"] = str(next(self._versions))
+        if self.hears:
+            merged["metadata"]["annotations"] = {}
         self.objects[(resource.plural, namespace, name)] = merged
         return copy.deepcopy(merged)
 

@@ -36,13 +36,6 @@ Orphan = Annotated[str, Field(max_length=127)]
 RootApp = Annotated[str, Field(max_length=253)]
 RowState = Literal["Committed", "Held"]
 
-_PATH = "The folder in voltran that holds its files."
-_CHECKSUM = "The hash of those files' content."
-_ROW_REASON = "Why the row is in this state, as a PascalCase constant."
-_ROW_MESSAGE = "The same for people, with what would mend it."
-_ROW_DEPLOYED = "What ArgoCD makes of it; absent where nobody asks ArgoCD."
-_ROW_STATE = "Committed: its files are in Git for this generation. Held: they are not, and reason and message say why."
-
 
 class Condition(StatusModel):
     """One aspect of the claim's state."""
@@ -82,49 +75,66 @@ class Deployed(StatusModel):
     commit: Sha | None = Field(default=None, description="The commit of the row that this is about.")
 
 
-class ApplicationRow(StatusModel):
-    """One application's own state."""
+class _Verdict(StatusModel):
+    """What became of a row in this generation."""
 
-    name: DnsLabel = Field(description="The application's name in the claim.")
-    state: RowState | None = Field(default=None, description=_ROW_STATE)
-    reason: Reason | None = Field(default=None, description=_ROW_REASON)
-    message: Message | None = Field(default=None, description=_ROW_MESSAGE)
+    name: DnsLabel
+    state: RowState | None = Field(
+        default=None,
+        description="Committed: its files are in Git for this generation. Held: they are not, and reason and message "
+        "say why.",
+    )
+    reason: Reason | None = Field(default=None, description="Why the row is in this state, as a PascalCase constant.")
+    message: Message | None = Field(default=None, description="The same for people, with what would mend it.")
+
+
+class _Image(_Verdict):
+    """What a row with an image runs."""
+
     image: Annotated[str, Field(max_length=512)] | None = Field(
         default=None, description="The image as the claim names it, repository and tag."
     )
     digest: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="The digest that the registry gave for the image."
     )
-    path: Address | None = Field(default=None, description=_PATH)
-    checksum: Annotated[str, Field(max_length=256)] | None = Field(default=None, description=_CHECKSUM)
+
+
+class _Files(StatusModel):
+    """What a row has in voltran, and what ArgoCD makes of it."""
+
+    path: Address | None = Field(default=None, description="The folder in voltran that holds its files.")
+    checksum: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The hash of those files' content."
+    )
     commit: Sha | None = Field(default=None, description="The last commit that changed its files.")
-    deployed: Deployed | None = Field(default=None, description=_ROW_DEPLOYED)
+    deployed: Deployed | None = Field(
+        default=None, description="What ArgoCD makes of it; absent where nobody asks ArgoCD."
+    )
 
 
-class ServiceRow(StatusModel):
+class Row(_Files, _Verdict):
+    """One row of a claim for an environment, whatever its kind.
+
+    Pydantic puts the fields of the last base first: verdict, image if there is one, files is the order in the CRDs.
+    """
+
+
+class ApplicationRow(Row, _Image):
+    """One application's own state."""
+
+    name: DnsLabel = Field(description="The application's name in the claim.")
+
+
+class ServiceRow(Row):
     """One platform service's own state."""
 
     name: DnsLabel = Field(description="The service's name in the claim.")
-    state: RowState | None = Field(default=None, description=_ROW_STATE)
-    reason: Reason | None = Field(default=None, description=_ROW_REASON)
-    message: Message | None = Field(default=None, description=_ROW_MESSAGE)
-    path: Address | None = Field(default=None, description=_PATH)
-    checksum: Annotated[str, Field(max_length=256)] | None = Field(default=None, description=_CHECKSUM)
-    commit: Sha | None = Field(default=None, description="The last commit that changed its files.")
-    deployed: Deployed | None = Field(default=None, description=_ROW_DEPLOYED)
 
 
-class NamespaceRow(StatusModel):
+class NamespaceRow(Row):
     """One namespace's own state. All namespaces of an environment share their files and what deploys them."""
 
     name: DnsLabel = Field(description="The namespace's name in the claim.")
-    state: RowState | None = Field(default=None, description=_ROW_STATE)
-    reason: Reason | None = Field(default=None, description=_ROW_REASON)
-    message: Message | None = Field(default=None, description=_ROW_MESSAGE)
-    path: Address | None = Field(default=None, description=_PATH)
-    checksum: Annotated[str, Field(max_length=256)] | None = Field(default=None, description=_CHECKSUM)
-    commit: Sha | None = Field(default=None, description="The last commit that changed its files.")
-    deployed: Deployed | None = Field(default=None, description=_ROW_DEPLOYED)
 
 
 class RepositoryRow(StatusModel):

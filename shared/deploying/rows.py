@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from shared.claims.status import ApplicationRow, ClaimStatus, NamespaceRow, ServiceRow
+from shared.claims.status import ClaimStatus, Row
 from shared.conditions import condition, replace
 from shared.deploying.deployer import Outcome
 from shared.deploying.landscape import Place
 from shared.deploying.tracking import Target
 
 StatusT = TypeVar("StatusT", bound=ClaimStatus)
-Row = ApplicationRow | NamespaceRow | ServiceRow
 
 
 def targets(place: Place, sources: Mapping[str, Mapping[str, str]], rows: Iterable[Row]) -> list[Target]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.functions.conftest import Platform
+from tests.functions.platform import Platform
 
 APPS = "environments/nonprod/dev/applications"
 SET = "appsets/nonprod/apps/dev-appset.yaml"

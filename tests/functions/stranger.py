@@ -8,7 +8,7 @@ import httpx
 
 from shared.events import Delivery, Event
 from shared.git import Author, Remote, Repository
-from tests.functions.conftest import Platform
+from tests.functions.platform import Platform
 
 ZERO = "0" * 40
 EVE = "Eve <eve@example.com>"

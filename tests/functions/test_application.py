@@ -10,7 +10,7 @@ from shared.errors import GiteaUnavailable
 from shared.events import BOOTSTRAPPED, Event
 from shared.git import parse
 from shared.oci import NotAllowed, Private, Resolved, TagMissing, Unavailable
-from tests.functions.conftest import Platform, condition, example, ready
+from tests.functions.platform import Platform, condition, example, ready
 
 APPS = "environments/nonprod/dev/applications"
 SHOP = "ghcr.io/infraforge/ecommerce-platform:v1.2.3"

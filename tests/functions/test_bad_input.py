@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from shared.oci import TagMissing
 from shared.web import Endpoint
-from tests.functions.conftest import KINDS, Platform, condition, example, ready
+from tests.functions.platform import KINDS, Platform, condition, example, ready
 
 LABEL = "is not a DNS-1123 label: use lower case letters, digits and '-'"
 EVENT = {

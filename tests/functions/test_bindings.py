@@ -17,7 +17,8 @@ from shared.kinds import PLATFORM
 from shared.kube.client import Document, Resource
 from shared.reconciler import Reconciler
 from tests.fakes import FakeKube
-from tests.functions.conftest import GiteaServer, Platform, example, ready
+from tests.functions.gitea import GiteaServer
+from tests.functions.platform import Platform, example, ready
 
 APPS = "environments/nonprod/dev/applications"
 SECRET = "dev-platform-postgres-auth"

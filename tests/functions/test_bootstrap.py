@@ -13,7 +13,8 @@ from shared.errors import KubeConflict, TransientError
 from shared.events import BOOTSTRAPPED
 from shared.kube.client import Document, Resource
 from tests.fakes import FakeKube
-from tests.functions.conftest import GITEA_URL, GiteaServer, Platform, condition, example, ready
+from tests.functions.gitea import GiteaServer
+from tests.functions.platform import GITEA_URL, Platform, condition, example, ready
 
 
 def test_second_event_changes_nothing(platform: Platform) -> None:

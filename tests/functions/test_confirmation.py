@@ -8,7 +8,7 @@ import pytest
 from shared.events import PING, Event
 from shared.kube.client import VOLUME_CLAIMS
 from shared.removal import Limits
-from tests.functions.conftest import KINDS, Platform, condition, example, ready
+from tests.functions.platform import KINDS, Platform, condition, example, ready
 from tests.functions.removals import APPS, EXAMPLES, SET, confirm
 
 SERVICES = "environments/nonprod/dev/platform"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.events import PING, Event
-from tests.functions.conftest import Platform, condition, example, ready
+from tests.functions.platform import Platform, condition, example, ready
 
 SECRET = "hunter2-of-the-canary"
 APPS = "environments/nonprod/dev/applications"

@@ -8,7 +8,7 @@ import pytest
 from shared.events import PING, ClaimRef, Delivery, Event
 from shared.kinds import APPLICATION
 from shared.reconciler import Reconciler
-from tests.functions.conftest import Platform, example, ready
+from tests.functions.platform import Platform, example, ready
 from tests.functions.stranger import EVE, Stranger
 
 DEV = "environments/nonprod/dev"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.functions.conftest import Platform, example, normalised
+from tests.functions.platform import Platform, example, normalised
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -10,7 +10,8 @@ from shared.errors import KubeUnavailable, TransientError
 from shared.events import PING, Event
 from shared.kube.client import Resource
 from tests.fakes import FakeKube
-from tests.functions.conftest import GiteaServer, Platform, condition, example, ready
+from tests.functions.gitea import GiteaServer
+from tests.functions.platform import Platform, condition, example, ready
 
 CLAIM = example("bootstrap-claim.yaml")
 APPS = example("dev/dev-apps-claim.yaml")

@@ -9,7 +9,8 @@ from shared.claims.meta import FINALIZER
 from shared.events import BOOTSTRAPPED, PING, Event
 from shared.kinds import INFRASTRUCTURE
 from shared.kube.client import VOLUME_CLAIMS
-from tests.functions.conftest import GiteaServer, Platform, condition, example, ready
+from tests.functions.gitea import GiteaServer
+from tests.functions.platform import Platform, condition, example, ready
 
 CLAIM = example("dev/dev-infrastructure-claim.yaml")
 SERVICES = example("dev/dev-platform-claim.yaml")

@@ -1,47 +1,119 @@
 """What the functions do about ArgoCD's objects when they have written."""
 
-from shared.deploying.argocd import FINALIZER, REFRESH, REFRESH_SET
-from tests.functions.conftest import Platform, condition, example
+from typing import Any
 
+from shared.deploying.argocd import FINALIZER, REFRESH, REFRESH_SET
+from shared.events import PING, Event
+from tests.functions.platform import Platform, condition, example
+from tests.functions.removals import SET, confirm
+from tests.functions.stranger import Stranger
+
+NAMES = ("ecommerce-platform", "user-service")
 ROOT = ("applications", "argocd", "nonprod-apps")
+DEV_SET = ("applicationsets", "argocd", "dev-apps")
+LABELS = {
+    "app.kubernetes.io/part-of": "infraforge",
+    "infraforge.io/cluster-type": "nonprod",
+    "infraforge.io/environment": "dev",
+}
+
+
+def application(name: str) -> tuple[str, str, str]:
+    return ("applications", "argocd", f"dev-{name}")
+
+
+def claimed(platform: Platform) -> dict[str, Any]:
+    """The example claim, in Git and deployed: the set and its Applications are as ArgoCD would have made them."""
+    claim = example("dev/dev-apps-claim.yaml")
+    rows = platform.apply(claim)["status"]["applications"]
+    charts = platform.live(example("bootstrap-claim.yaml"))["status"]["charts"]["revision"]
+    put(platform, DEV_SET, [], {}, {})
+    for row in rows:
+        repository = platform.layout.repository(platform.organization, "charts")
+        sources = [{"repoURL": repository, "path": row["name"], "targetRevision": charts}, {"ref": "values"}]
+        sync = {"status": "Synced", "revisions": ["f" * 40, row["commit"]], "comparedTo": {"sources": sources}}
+        status = {"sync": sync, "health": {"status": "Healthy"}}
+        put(
+            platform,
+            application(row["name"]),
+            [{"kind": "ApplicationSet", "name": "dev-apps"}],
+            {"sources": sources},
+            status,
+        )
+    return claim
+
+
+def put(platform: Platform, key: tuple[str, str, str], owners: list[Any], spec: Any, status: Any) -> None:
+    metadata = {"name": key[2], "namespace": key[1], "labels": LABELS, "ownerReferences": owners}
+    identity = {"uid": f"uid-{key[2]}", "resourceVersion": "1"}
+    platform.kube.objects[key] = {"metadata": metadata | identity, "spec": spec, "status": status}
 
 
 def annotations(platform: Platform, key: tuple[str, str, str]) -> dict[str, str]:
     return dict(platform.kube.objects[key]["metadata"].get("annotations") or {})
 
 
-def deployed_by_argocd(platform: Platform, names: list[str]) -> None:
-    """The set `dev-apps` and its Applications, as ArgoCD would have made them of what is in Git."""
-    labels = {
-        "app.kubernetes.io/part-of": "infraforge",
-        "infraforge.io/cluster-type": "nonprod",
-        "infraforge.io/environment": "dev",
-    }
-    owners = [{"kind": "ApplicationSet", "name": "dev-apps"}]
-    for plural, name, owned in (("applicationsets", "dev-apps", []), *(("applications", one, owners) for one in names)):
-        metadata = {"name": name, "namespace": "argocd", "labels": labels, "ownerReferences": owned}
-        document = {"metadata": metadata | {"uid": f"uid-{name}", "resourceVersion": "1"}, "spec": {}, "status": {}}
-        platform.kube.objects[(plural, "argocd", name)] = document
+def argocd_hears(platform: Platform, key: tuple[str, str, str]) -> None:
+    """It takes the annotation away."""
+    platform.kube.objects[key]["metadata"]["annotations"] = {}
 
 
-def test_a_set_that_was_written_is_brought(there: Platform) -> None:
-    """Also when it is written back as it was, so that nothing in ArgoCD lags behind it."""
-    live = there.apply(example("dev/dev-apps-claim.yaml"))
-    assert annotations(there, ROOT)[REFRESH] == "normal"
-    assert condition(live, "Deployed")[:2] == ("False", "Pending")
+def test_what_runs_is_told_and_left_alone(there: Platform) -> None:
+    claim = claimed(there)
+    argocd_hears(there, ROOT)
+    there.react(claim)
+    assert condition(there.live(claim), "Deployed") == ("True", "Deployed", "all 2 are deployed")
+    assert [annotations(there, key) for key in (ROOT, DEV_SET, *map(application, NAMES))] == [{}, {}, {}, {}]
 
 
-def test_what_a_claim_drops_is_let_go_of(there: Platform) -> None:
-    """ArgoCD does not answer here: the set is told, the Application stays until it has heard, and the claim says so."""
-    claim = example("dev/dev-apps-claim.yaml")
-    there.apply(claim)
-    deployed_by_argocd(there, ["dev-ecommerce-platform", "dev-user-service"])
+def test_a_set_that_was_written_back_is_brought(there: Platform) -> None:
+    """Nothing of ArgoCD's lags behind it, and yet a root Application that found no file has stopped."""
+    claim = claimed(there)
+    argocd_hears(there, ROOT)
+    Stranger(there).push({SET: None})
+    there.react(claim)
+    assert there.git("show", f"main:{SET}")
+    assert annotations(there, ROOT) == {REFRESH: "normal"}
+    assert annotations(there, DEV_SET) == {}
+
+
+def test_what_a_claim_drops_is_let_go_of_until_it_is_gone(there: Platform) -> None:
+    """The Application stays until the set has heard, and the claim says so; a resync looks again."""
+    claim = claimed(there)
     claim["spec"]["applications"].pop()
-    live = there.apply(claim)
-    assert annotations(there, ("applicationsets", "argocd", "dev-apps"))[REFRESH_SET] == "true"
-    status, reason, message = condition(live, "Deployed")
+    put_ = there.claim(claim)
+    reconciler = there.reconciler("ApplicationClaim")
+    reconciler.react(Event("e", PING))
+    assert annotations(there, DEV_SET)[REFRESH_SET] == "true"
+    status, reason, message = condition(there.live(put_), "Deployed")
     assert (status, reason) == ("False", "Removing")
     assert "dev-user-service" in message
-    assert FINALIZER not in there.kube.objects[("applications", "argocd", "dev-user-service")]["metadata"].get(
-        "finalizers", []
-    )
+    assert FINALIZER not in there.kube.objects[application("user-service")]["metadata"].get("finalizers", [])
+
+    there.kube.hears = True
+    reconciler.react(Event("f", PING))
+    assert application("user-service") not in there.kube.objects
+    assert condition(there.live(put_), "Deployed")[:2] == ("True", "Deployed")
+
+
+def test_a_claim_that_goes_takes_its_set_and_its_applications_along(there: Platform) -> None:
+    """No root Application is there to put the set back."""
+    claim = claimed(there)
+    del there.kube.objects[ROOT]
+    there.delete(claim)
+    confirm(there, claim)
+    assert not there.exists(claim)
+    assert [key for key in (DEV_SET, *map(application, NAMES)) if key in there.kube.objects] == []
+
+
+def test_a_claim_stays_while_its_set_would_be_put_back(there: Platform) -> None:
+    """The root Application is at the commit before: it has not seen that the set's file is gone."""
+    claim = claimed(there)
+    there.kube.objects[ROOT]["status"] = {"sync": {"revision": there.head()}}
+    there.delete(claim)
+    confirm(there, claim)
+    status, reason, message = condition(there.live(claim), "Ready")
+    assert (status, reason) == ("False", "Removing")
+    assert "ApplicationSet dev-apps" in message
+    assert "infraforge release" in message
+    assert DEV_SET in there.kube.objects

@@ -22,7 +22,8 @@ from shared.kinds import PLATFORM
 from shared.kube.client import Document, KubeNotFound, Resource
 from shared.steps import HOLD, PROVIDE
 from tests.fakes import FakeKube
-from tests.functions.conftest import GiteaServer, Platform, condition, example, ready
+from tests.functions.gitea import GiteaServer
+from tests.functions.platform import Platform, condition, example, ready
 
 NAMESPACE = "platform-services"
 NAMES = ("dev-platform-postgres-auth", "dev-platform-rabbitmq-auth")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.kinds import PLATFORM
-from tests.functions.conftest import Platform, condition, example, ready
+from tests.functions.platform import Platform, condition, example, ready
 
 SERVICES = "environments/nonprod/dev/platform"
 

@@ -9,7 +9,7 @@ import pytest
 from shared.git import Author, Remote, Repository
 from shared.helm import Engine
 from tests import tools
-from tests.functions.conftest import NOW, Platform, ready
+from tests.functions.platform import NOW, Platform, ready
 
 OWN = {
     "checkout/Chart.yaml": b"apiVersion: v2\nname: checkout\nversion: 1.0.0\n",

@@ -8,7 +8,7 @@ from shared.claims.meta import FINALIZER
 from shared.events import PING, Event
 from shared.kinds import APPLICATION, BOOTSTRAP, PLATFORM
 from shared.kube.client import Document, Resource
-from tests.functions.conftest import Platform, condition, example, ready
+from tests.functions.platform import Platform, condition, example, ready
 from tests.functions.removals import APPS, EXAMPLES, SET, confirm
 
 THEIRS = "example.com/theirs"

@@ -10,7 +10,8 @@ from shared.rendering.gate import RENDER_FAILED, Gate
 from shared.rendering.process import Process
 from shared.rendering.sources import CHART_MISSING, Sources
 from shared.rendering.trial import Trial, Verdict
-from tests.functions.conftest import ROOT, Platform, example
+from tests.functions.gitea import ROOT
+from tests.functions.platform import Platform, example
 
 CHART = {
     "Chart.yaml": b"apiVersion: v2\nname: own\nversion: 1.0.0\n",

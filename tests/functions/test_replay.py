@@ -8,7 +8,7 @@ import pytest
 from shared.events import BOOTSTRAPPED, PING, ClaimRef, Event, Version
 from shared.oci import Unavailable
 from shared.reconciler import Reconciler
-from tests.functions.conftest import Platform, example, ready
+from tests.functions.platform import Platform, example, ready
 
 EXAMPLES = {
     "BootstrapClaim": "bootstrap-claim.yaml",

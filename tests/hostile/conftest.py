@@ -18,7 +18,9 @@ from functions.bootstrap.webhook import PATH, Receiver
 from shared.kube.client import Document, Resource
 from shared.web import Endpoint
 from tests.fakes import FakeKube
-from tests.functions.conftest import GITEA_URL, KINDS, ROOT, GiteaServer, Platform, example, gitea_server
+from tests.functions.conftest import gitea_server
+from tests.functions.gitea import ROOT, GiteaServer
+from tests.functions.platform import GITEA_URL, KINDS, Platform, example
 from tests.hostile.strategies import CANARY
 from tests.shared.claims.admission import faults
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.functions.conftest import GiteaServer, Platform, example, ready
+from tests.functions.gitea import GiteaServer
+from tests.functions.platform import Platform, example, ready
 from tests.hostile.strategies import ADDRESSES, HOSTILE, OPTIONS, PATHS, TEMPLATES
 
 MARK = "zz-of-the-claim"

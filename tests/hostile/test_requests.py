@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.bootstrap.webhook import PATH
-from tests.functions.conftest import KINDS
+from tests.functions.platform import KINDS
 from tests.hostile import strategies
 from tests.hostile.conftest import EXAMPLES, SECRET, Functions, unhurried
 

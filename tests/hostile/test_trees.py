@@ -12,7 +12,8 @@ import pytest
 
 from shared.events import PING, Event
 from shared.git.message import parse as parse_message
-from tests.functions.conftest import GiteaServer, Platform, example, ready
+from tests.functions.gitea import GiteaServer
+from tests.functions.platform import Platform, example, ready
 from tests.hostile.strategies import HOSTILE
 from tests.shared.claims.admission import faults
 
