@@ -61,10 +61,10 @@ imports: .venv/.installed
 	$(BIN)/lint-imports
 
 generated: .venv/.installed
-	$(BIN)/infraforge crds --check knative/crds
+	$(BIN)/infraforge crds --check knative/files/crds
 
 generate: .venv/.installed
-	$(BIN)/infraforge crds --write knative/crds
+	$(BIN)/infraforge crds --write knative/files/crds
 
 format: .venv/.installed
 	$(BIN)/ruff format .

@@ -24,8 +24,8 @@ def crds(
     Examples:
 
         infraforge crds | kubectl apply --server-side -f -
-        infraforge crds --write knative/crds
-        infraforge crds --check knative/crds
+        infraforge crds --write knative/files/crds
+        infraforge crds --check knative/files/crds
     """
     from shared.claims import crd  # noqa: PLC0415 - pydantic's models cost what the other commands need not pay
 

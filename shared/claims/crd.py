@@ -21,7 +21,7 @@ from shared.claims.infrastructure import InfrastructureClaim
 from shared.claims.meta import GROUP, VERSION, Claim
 from shared.claims.platform import PlatformClaim
 
-HEADER: Final = b"# Generated from shared/claims by `python -m shared.claims.crd --write knative/crds`. Do not edit.\n"
+HEADER: Final = b"# Generated from shared/claims: `infraforge crds --write knative/files/crds`. Do not edit.\n"
 
 _Schema = dict[str, Any]
 

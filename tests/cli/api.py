@@ -11,7 +11,7 @@ from typing import Any
 from tests.cli.conftest import Infraforge
 from tests.sandbox.apiserver.conftest import Running, start
 
-CRDS = Path(__file__).resolve().parents[2] / "knative" / "crds"
+CRDS = Path(__file__).resolve().parents[2] / "knative" / "files" / "crds"
 GROUP = "/apis/platform.infraforge.io/v1alpha1"
 PLURALS = {
     "ApplicationClaim": "applicationclaims",

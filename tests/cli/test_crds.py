@@ -28,6 +28,6 @@ def test_written_files_pass_the_check_until_somebody_edits_one(infraforge: Infra
 
 
 def test_the_committed_ones_are_up_to_date(infraforge: Infraforge) -> None:
-    committed = Path(__file__).resolve().parents[2] / "knative" / "crds"
+    committed = Path(__file__).resolve().parents[2] / "knative" / "files" / "crds"
     done = infraforge("crds", "--check", str(committed))
     assert done.returncode == exits.OK, done.stderr

@@ -11,7 +11,7 @@ from shared.git import Writer
 from shared.kinds import APPLICATION, BOOTSTRAP, INFRASTRUCTURE, PLATFORM
 from shared.steps import HOLD, READ, RECORD, RELEASE, RESOLVE
 
-CRDS = Path(__file__).parents[2] / "knative" / "crds"
+CRDS = Path(__file__).parents[2] / "knative" / "files" / "crds"
 
 
 @pytest.mark.parametrize("kind", [BOOTSTRAP, INFRASTRUCTURE, APPLICATION, PLATFORM], ids=lambda kind: kind.name)

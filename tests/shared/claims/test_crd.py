@@ -14,7 +14,7 @@ import yaml
 from shared.claims import KINDS, crd
 from tests.shared.claims.admission import SCHEMAS, nodes
 
-COMMITTED = Path(__file__).parents[3] / "knative" / "crds"
+COMMITTED = Path(__file__).parents[3] / "knative" / "files" / "crds"
 MANIFESTS = {manifest["spec"]["names"]["kind"]: manifest for manifest in crd.manifests()}
 LEVELS = [
     pytest.param(path, node, id=f"{kind}{path}") for kind, schema in SCHEMAS.items() for path, node in nodes(schema)
@@ -41,7 +41,7 @@ COST_LIMIT = 10_000_000
 
 
 def test_committed_files_are_those_of_the_models() -> None:
-    """Mend with `python -m shared.claims.crd --write knative/crds`."""
+    """Mend with `python -m shared.claims.crd --write knative/files/crds`."""
     assert crd.files() == {path.name: path.read_bytes() for path in COMMITTED.iterdir()}
 
 
