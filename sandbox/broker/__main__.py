@@ -9,7 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from sandbox.broker.app import create_app
-from sandbox.broker.config import load
+from sandbox.broker.config import Watched
 from sandbox.broker.load import Bounds
 
 
@@ -19,8 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.broker", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--data-dir", type=Path, required=True, help="keeps dead-letters.sqlite")
-    parser.add_argument("--config", type=Path, required=True, help="triggers.yaml")
+    parser.add_argument("--data-dir", type=Path, help="accepted like every stand-in's; the broker keeps nothing")
+    parser.add_argument("--config", type=Path, required=True, help="triggers.yaml, read again as it changes")
     parser.add_argument("--concurrency", type=int, default=defaults.concurrency, help="requests at a time per trigger")
     parser.add_argument(
         "--max-deliveries", type=int, default=defaults.deliveries, help="under way to one subscriber; beyond: 503"
@@ -32,12 +32,11 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its line per request would double the functions' own
     try:
-        config = load(arguments.config)
+        config = Watched(arguments.config)
     except (OSError, ValueError) as error:
         sys.exit(f"--config: {error}")
     app = create_app(
         config,
-        data_dir=arguments.data_dir,
         url=f"http://{arguments.host}:{arguments.port}",
         bounds=Bounds(deliveries=arguments.max_deliveries, size=arguments.max_bytes, concurrency=arguments.concurrency),
     )

@@ -7,13 +7,14 @@
     delivery: {…}                   # for triggers that have none of their own
     triggers:
       - name: application-claims
-        filter: {attributes: {kind: ApplicationClaim}}
+        filter: {attributes: {kind: ApplicationClaim}}       # or filters: [{any: [{prefix: {type: io.}}]}]
         subscriber: {uri: "http://127.0.0.1:8081/"}
         delivery: {retry: 10, backoffPolicy: exponential, backoffDelay: PT0.2S, timeout: PT60S}
 
 The names are those of Knative's Broker and Trigger (eventing.knative.dev/v1).
 """
 
+import logging
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
@@ -24,8 +25,9 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-ANY: Final = ""
-"""A filter's empty value asks only that the attribute is there, as Knative's does."""
+from sandbox.broker.filters import Expression, Filter
+
+log = logging.getLogger(__name__)
 
 
 def _positive(duration: timedelta) -> timedelta:
@@ -78,25 +80,20 @@ KNATIVE_DEFAULT: Final = Delivery(retry=10, backoff_policy="exponential", backof
 """The delivery that a default installation writes into every Broker (config-br-defaults)."""
 
 
-class Filter(_Model):
-    """All attributes must match exactly."""
-
-    attributes: dict[str, str] = {}
-
-    def passes(self, attributes: Mapping[str, str]) -> bool:
-        """Whether an event with `attributes` is for this trigger."""
-        return all(
-            name in attributes and expected in (ANY, attributes[name]) for name, expected in self.attributes.items()
-        )
-
-
 class Trigger(_Model):
     """Who gets which events. `delivery` replaces the broker's wholesale, as a Trigger's does."""
 
     name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)
     filter: Filter = Filter()
+    filters: tuple[Expression, ...] = ()
     subscriber: Destination
     delivery: Delivery | None = None
+
+    def wants(self, attributes: Mapping[str, str]) -> bool:
+        """Whether an event with `attributes` is for this trigger; `filters` wins over `filter`."""
+        if self.filters:
+            return all(one.passes(attributes) for one in self.filters)
+        return self.filter.passes(attributes)
 
 
 class BrokerConfig(_Model):
@@ -122,6 +119,33 @@ class BrokerConfig(_Model):
         """The path under which a cluster's broker filter serves `trigger`; dead letters name it."""
         identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.namespace}/{trigger.name}")
         return f"/triggers/{self.namespace}/{trigger.name}/{identity}"
+
+
+class Watched:
+    """The configuration of a file that may be replaced at any time; calling it gives the one that holds now."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = self._look()
+        self._config = load(path)
+
+    def __call__(self) -> BrokerConfig:
+        """The file's content; a file that is wrong or gone changes nothing, and is logged once."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            try:
+                self._config = load(self._path)
+            except (OSError, ValueError):
+                log.exception("the new configuration is left alone")
+        return self._config
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
 
 def load(path: Path) -> BrokerConfig:

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +17,6 @@ from typing import Final
 from sandbox.broker.attempt import Header, Verdict, attempt
 from sandbox.broker.config import BrokerConfig, Delivery, Trigger
 from sandbox.broker.event import Event, MalformedEvent, validate
-from sandbox.broker.letters import Failure, Letters
 from sandbox.broker.load import Load, Overloaded
 from sandbox.broker.slots import Connect, Slots
 
@@ -32,16 +31,27 @@ NO_ROOM: Final = b"the broker holds as many events for this subscriber as it may
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Why the last try failed: what becomes knativeerrorcode, knativeerrordest and knativeerrordata."""
+
+    code: int
+    destination: str
+    body: bytes
+
+
 @dataclass
 class Dispatcher:
-    """Delivers accepted events. `url` is the broker's own address, which dead letters name."""
+    """Delivers accepted events. `url` is the broker's own address, which dead letters name.
 
-    config: BrokerConfig
-    letters: Letters
+    `current` gives the configuration that holds now; an event that is under way keeps the one it was taken with.
+    """
+
+    current: Callable[[], BrokerConfig]
     connect: Connect
     url: str
     load: Load
-    _slots: dict[str, Slots] = field(default_factory=dict)
+    _slots: dict[tuple[str, str], Slots] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def accept(self, event: Event, headers: Iterable[Header] = ()) -> None:
@@ -53,36 +63,21 @@ class Dispatcher:
         """
         validate(event)
         event = event.with_attributes(**{TTL: str(_next_ttl(event)), ARRIVAL: _now()})
+        config = self.current()
         wanted: dict[str, list[Trigger]] = {}
-        for trigger in self.config.triggers:
-            if trigger.filter.passes(event.attributes):
+        for trigger in config.triggers:
+            if trigger.wants(event.attributes):
                 wanted.setdefault(trigger.subscriber.uri, []).append(trigger)
         full = {uri for uri, triggers in wanted.items() if not self.load.has_room(uri, event, len(triggers))}
         if wanted and len(full) == len(wanted):
             raise Overloaded
         for uri, triggers in wanted.items():
             for trigger in triggers:
+                delivery = _Delivery(config, trigger, event, tuple(headers))
                 if uri in full:
-                    self.letters.add(trigger.name, event, Failure(503, self.url, NO_ROOM, 0))
+                    self._start(delivery, None, self._bury(delivery, Failure(503, self.url, NO_ROOM)))
                 else:
-                    self._start(trigger, event, tuple(headers), letter=None)
-
-    def replay(self, identity: int) -> asyncio.Task[None] | None:
-        """Deliver a dead letter to its own trigger once more; None if it is not there or is being replayed.
-
-        Raises `LookupError` if that trigger is no longer configured, and `Overloaded`.
-        """
-        letter = self.letters.get(identity)
-        if letter is None:
-            return None
-        trigger = next((each for each in self.config.triggers if each.name == letter.trigger), None)
-        if trigger is None:
-            raise LookupError(f"the trigger {letter.trigger} is no longer configured")
-        if not self.load.has_room(trigger.subscriber.uri, letter.event, 1):
-            raise Overloaded
-        if not self.letters.start_replay(identity):
-            return None
-        return self._start(trigger, letter.event, (), letter=identity)
+                    self._start(delivery, uri, self._deliver(delivery))
 
     async def settle(self) -> None:
         """Wait until nothing is under way any more, replies included."""
@@ -99,70 +94,70 @@ class Dispatcher:
         for slots in self._slots.values():
             await slots.close()
 
-    def _start(
-        self, trigger: Trigger, event: Event, headers: tuple[Header, ...], *, letter: int | None
-    ) -> asyncio.Task[None]:
-        self.load.begin(trigger.subscriber.uri, event)
-        task = asyncio.create_task(self._deliver(trigger, event, headers, letter))
+    def _start(self, delivery: "_Delivery", counted: str | None, work: Coroutine[None, None, None]) -> None:
+        """Begin a task, counted among what is under way to a subscriber, if to any."""
+        if counted is not None:
+            self.load.begin(counted, delivery.event)
+        task = asyncio.create_task(work)
         self._tasks.add(task)
 
         def finished(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            self.load.end(trigger.subscriber.uri, event)
+            if counted is not None:
+                self.load.end(counted, delivery.event)
             if not task.cancelled() and (fault := task.exception()):
-                log.error("trigger %s: a fault of the broker's own", trigger.name, exc_info=fault)
+                log.error("trigger %s: a fault of the broker's own", delivery.trigger.name, exc_info=fault)
 
         task.add_done_callback(finished)
-        return task
 
-    async def _deliver(self, trigger: Trigger, event: Event, headers: tuple[Header, ...], letter: int | None) -> None:
-        delivery = self.config.delivery_of(trigger)
-        beside = (*headers, (b"Prefer", b"reply"))
-        verdict, tries = await self._try(trigger, trigger.subscriber.uri, event.without(TTL), beside, delivery)
-        failure = None if verdict.delivered else self._failure(trigger, verdict, tries)
+    async def _deliver(self, delivery: "_Delivery") -> None:
+        event = delivery.event.without(TTL)
+        beside = (*delivery.headers, (b"Prefer", b"reply"))
+        verdict, tries = await self._try(delivery, delivery.trigger.subscriber.uri, event, beside)
+        failure = None if verdict.delivered else self._failure(delivery, verdict, tries)
         if verdict.reply is not None:
-            failure = await self._reply(verdict, event, delivery)
-        if letter is not None:
-            self.letters.end_replay(letter, failure)
-        elif failure is not None:
-            await self._bury(trigger, event, failure, delivery, headers)
+            failure = await self._reply(delivery, verdict)
+        if failure is not None:
+            await self._bury(delivery, failure)
 
     async def _try(
-        self, trigger: Trigger, uri: str, event: Event, headers: tuple[Header, ...], delivery: Delivery
+        self, delivery: "_Delivery", uri: str, event: Event, headers: tuple[Header, ...]
     ) -> tuple[Verdict, int]:
-        if trigger.name not in self._slots:
-            self._slots[trigger.name] = Slots(self.load.bounds.concurrency, self.connect)
-        slots = self._slots[trigger.name]
-        filter_url = self.url + self.config.path_of(trigger)
-        for tries in range(delivery.retry + 1):
+        terms, key = delivery.terms, (delivery.trigger.name, uri)  # a subscriber that hangs does not hold its sink up
+        if key not in self._slots:
+            self._slots[key] = Slots(self.load.bounds.concurrency, self.connect)
+        slots = self._slots[key]
+        filter_url = self.url + delivery.path
+        for tries in range(terms.retry + 1):
             async with slots.taken() as client:
                 # Written only now, and anew for each try: what waits is large enough as it is.
-                wire = [*event.headers(), *headers, self._namespace()]
-                verdict = await attempt(client, uri, wire, event.data, limit=delivery.limit(), filter_url=filter_url)
-            if not verdict.retried or tries == delivery.retry:
+                wire = [*event.headers(), *headers, (b"Kn-Namespace", delivery.config.namespace.encode())]
+                verdict = await attempt(client, uri, wire, event.data, limit=terms.limit(), filter_url=filter_url)
+            if not verdict.retried or tries == terms.retry:
                 break
-            await asyncio.sleep(delivery.pause(tries))  # the back-off that the trigger asks for
+            await asyncio.sleep(terms.pause(tries))  # the back-off that the trigger asks for
         return verdict, tries + 1
 
-    async def _reply(self, verdict: Verdict, event: Event, delivery: Delivery) -> Failure | None:
+    async def _reply(self, delivery: "_Delivery", verdict: Verdict) -> Failure | None:
         """Put a subscriber's reply back into the broker, with the TTL of what it replies to; says what went wrong."""
         if verdict.reply is None:
             return None
-        reply = verdict.reply.with_attributes(**{TTL: event.attributes.get(TTL, str(FIRST_TTL))})
-        for tries in range(delivery.retry + 1):
+        reply = verdict.reply.with_attributes(**{TTL: delivery.event.attributes.get(TTL, str(FIRST_TTL))})
+        for tries in range(delivery.terms.retry + 1):
             try:
                 self.accept(reply, verdict.reply_headers)
             except MalformedEvent as error:
                 log.warning("a reply was refused by the broker: %s", error)
-                return Failure(400, self.url, b"", tries + 1)
+                return Failure(400, self.url, b"")
             except Overloaded:
-                await asyncio.sleep(delivery.pause(tries))  # as above
+                await asyncio.sleep(delivery.terms.pause(tries))  # as above
             else:
                 return None
-        return Failure(503, self.url, b"", delivery.retry + 1)
+        return Failure(503, self.url, b"")
 
-    def _failure(self, trigger: Trigger, verdict: Verdict, tries: int) -> Failure:
-        destination = trigger.subscriber.uri if verdict.by_subscriber else self.url + self.config.path_of(trigger)
+    def _failure(self, delivery: "_Delivery", verdict: Verdict, tries: int) -> Failure:
+        trigger = delivery.trigger
+        destination = trigger.subscriber.uri if verdict.by_subscriber else self.url + delivery.path
         log.warning("trigger %s: given up after %d tries, last status %d", trigger.name, tries, verdict.code)
         if len(verdict.body) > LONGEST_ERROR:
             log.error(
@@ -170,22 +165,38 @@ class Dispatcher:
                 "ON MORE THAN %d (index out of range [1024]) and loses every event in flight: keep error bodies short",
                 *(trigger.name, destination, verdict.code, len(verdict.body), LONGEST_ERROR),
             )
-        return Failure(verdict.code, destination, verdict.body[:LONGEST_ERROR], tries)
+        return Failure(verdict.code, destination, verdict.body[:LONGEST_ERROR])
 
-    async def _bury(
-        self, trigger: Trigger, event: Event, failure: Failure, delivery: Delivery, headers: tuple[Header, ...]
-    ) -> None:
-        """Hand a dead letter to the sink, if the delivery names one, or else (or if that fails) to the store."""
-        if delivery.dead_letter_sink is not None:
-            letter = dead_letter(event, failure)
-            verdict, _ = await self._try(trigger, delivery.dead_letter_sink.uri, letter, headers, delivery)
-            if verdict.delivered:
-                return
-            log.warning("trigger %s: the dead letter sink answered %d: stored instead", trigger.name, verdict.code)
-        self.letters.add(trigger.name, event, failure)
+    async def _bury(self, delivery: "_Delivery", failure: Failure) -> None:
+        """Hand a dead letter to the sink that the delivery names, with the delivery's retries; else it is lost."""
+        name, event, sink = delivery.trigger.name, delivery.event, delivery.terms.dead_letter_sink
+        if sink is None:
+            log.error("trigger %s: event %s is lost: no dead-letter sink", name, event.attributes.get("id"))
+            return
+        letter = dead_letter(event, failure)
+        verdict, _ = await self._try(delivery, sink.uri, letter, delivery.headers)
+        if not verdict.delivered:
+            lost = event.attributes.get("id")
+            log.error("trigger %s: event %s is lost: the dead-letter sink answered %d", name, lost, verdict.code)
 
-    def _namespace(self) -> Header:
-        return b"Kn-Namespace", self.config.namespace.encode()
+
+@dataclass(frozen=True)
+class _Delivery:
+    """An event on its way to one trigger's subscriber, and what held when it set out."""
+
+    config: BrokerConfig
+    trigger: Trigger
+    event: Event
+    headers: tuple[Header, ...]
+
+    @property
+    def terms(self) -> Delivery:
+        return self.config.delivery_of(self.trigger)
+
+    @property
+    def path(self) -> str:
+        """Of the broker's filter, which is named where it gave the answer itself."""
+        return self.config.path_of(self.trigger)
 
 
 def dead_letter(event: Event, failure: Failure) -> Event:

@@ -1,10 +1,10 @@
-"""A broker in this process: its ingress and admin API called as ASGI, its deliveries over real sockets."""
+"""A broker in this process: its ingress called as ASGI, its deliveries over real sockets or a transport's."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -16,7 +16,41 @@ from sandbox.broker.load import Bounds
 from tests.sandbox.broker.subscriber import Answer
 
 URL = "http://broker.test"
-ONCE = {"retry": 0}
+SINK = "http://dead.test/"
+ONCE = {"retry": 0, "deadLetterSink": {"uri": SINK}}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What came to the dead-letter sink."""
+
+    id: str
+    code: int
+    destination: str
+    error: str
+    headers: httpx.Headers
+
+
+@dataclass
+class Sink(httpx.AsyncBaseTransport):
+    """Takes what is sent to `SINK` and passes everything else on."""
+
+    further: httpx.AsyncBaseTransport
+    letters: list[Letter] = field(default_factory=list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer 202 for the sink."""
+        if str(request.url) != SINK:
+            return await self.further.handle_async_request(request)
+        headers = request.headers
+        error = base64.b64decode(headers["ce-knativeerrordata"]).decode()
+        code, destination = int(headers["ce-knativeerrorcode"]), headers["ce-knativeerrordest"]
+        self.letters.append(Letter(headers["ce-id"], code, destination, error, headers))
+        return httpx.Response(202)
+
+    async def aclose(self) -> None:
+        """End what it passes on to."""
+        await self.further.aclose()
 
 
 @dataclass(frozen=True)
@@ -25,6 +59,7 @@ class Broker:
 
     client: httpx.AsyncClient
     dispatcher: Dispatcher
+    letters: list[Letter]
 
     async def send(self, body: bytes = b'{"a":1}', **attributes: str) -> httpx.Response:
         """POST an event in the binary mode; attributes replace the usual ones."""
@@ -36,19 +71,19 @@ class Broker:
 @asynccontextmanager
 async def broker(
     config: dict[str, Any],
-    data_dir: Path,
     *,
     bounds: Bounds | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Broker]:
     """Run one for the time of the block."""
     settings = BrokerConfig.model_validate(config)
-    app = create_app(settings, data_dir=data_dir, url=URL, bounds=bounds, transport=transport)
+    sink = Sink(transport) if transport else None
+    app = create_app(lambda: settings, url=URL, bounds=bounds, transport=sink)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL) as client,
     ):
-        yield Broker(client, app.state.dispatcher)
+        yield Broker(client, app.state.dispatcher, sink.letters if sink else [])
 
 
 def trigger(name: str, uri: str, *, delivery: dict[str, Any] | None = None, **attributes: str) -> dict[str, Any]:
@@ -72,12 +107,6 @@ async def settled(running: Broker) -> None:
     """Wait until nothing is under way."""
     async with asyncio.timeout(10):
         await running.dispatcher.settle()
-
-
-async def letters(running: Broker) -> list[dict[str, Any]]:
-    """The admin API's list."""
-    items: list[dict[str, Any]] = (await running.client.get("/-/dead-letters")).json()["items"]
-    return items
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

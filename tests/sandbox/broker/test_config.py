@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.broker.config import BrokerConfig, Delivery, Filter, load
+from sandbox.broker.config import BrokerConfig, Delivery, Trigger, load
+from sandbox.broker.filters import Filter
 
 GOOD = """
 delivery: {retry: 2}
@@ -66,6 +67,42 @@ def test_filter(filters: dict[str, str], passes: bool, why: str) -> None:
     assert Filter(attributes=filters).passes({"type": "t", "kind": "ApplicationClaim"}) is passes, why
 
 
+TYPE = "io.infraforge.gitea.push"
+
+
+@pytest.mark.parametrize(
+    ("filters", "wanted", "why"),
+    [
+        ([{"exact": {"type": TYPE}}], True, "the same value"),
+        ([{"exact": {"type": TYPE, "kind": "Other"}}], False, "each attribute of one dialect must match"),
+        ([{"prefix": {"type": "io.infraforge.gitea."}}], True, "it begins so"),
+        ([{"prefix": {"type": "infraforge"}}], False, "it only holds the text"),
+        ([{"suffix": {"type": ".push"}}], True, "it ends so"),
+        ([{"suffix": {"type": ".pull"}}], False, "it ends otherwise"),
+        ([{"prefix": {"subject": "a"}}], False, "an attribute that is missing matches nothing"),
+        ([{"any": [{"exact": {"type": "t"}}, {"prefix": {"type": "io."}}]}], True, "one of them is enough"),
+        ([{"any": [{"exact": {"type": "t"}}, {"suffix": {"type": "t"}}]}], False, "none of them holds"),
+        ([{"all": [{"exact": {"type": TYPE}}, {"exact": {"kind": "A"}}]}], True, "both hold"),
+        ([{"all": [{"exact": {"type": TYPE}}, {"exact": {"kind": "B"}}]}], False, "one does not"),
+        ([{"not": {"exact": {"kind": "B"}}}], True, "the opposite"),
+        ([{"not": {"not": {"exact": {"kind": "B"}}}}], False, "and the opposite of that"),
+        ([{"exact": {"type": TYPE}}, {"exact": {"kind": "B"}}], False, "the list as a whole must hold"),
+    ],
+)
+def test_filters(filters: list[Any], wanted: bool, why: str) -> None:
+    """Knative's dialects; a Trigger with `filters` ignores its `filter`."""
+    document = {"name": "a", "subscriber": {"uri": "http://a/"}, "filter": {"attributes": {"type": "never"}}}
+    trigger = Trigger.model_validate(document | {"filters": filters})
+    assert trigger.wants({"type": TYPE, "kind": "A"}) is wanted, why
+
+
+def test_without_filters_the_filter_counts() -> None:
+    """An empty list is none."""
+    document = {"name": "a", "subscriber": {"uri": "http://a/"}, "filter": {"attributes": {"type": "t"}}}
+    trigger = Trigger.model_validate(document | {"filters": []})
+    assert (trigger.wants({"type": "t"}), trigger.wants({"type": "u"})) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -73,7 +110,10 @@ def test_filter(filters: dict[str, str], passes: bool, why: str) -> None:
         ("triggers: [{name: a}]", r"triggers\.0\.subscriber"),
         ("triggers: [{name: A, subscriber: {uri: 'http://a/'}}]", r"triggers\.0\.name"),
         ("triggers: [{name: a, subscriber: {uri: 'a/b'}}]", r"triggers\.0\.subscriber\.uri"),
-        ("triggers: [{name: a, subscriber: {uri: 'http://a/'}, filters: []}]", r"triggers\.0\.filters"),
+        ("triggers: [{name: a, subscriber: {uri: 'http://a/'}, ceOverrides: {}}]", r"triggers\.0\.ceOverrides"),
+        ("triggers: [{name: a, subscriber: {uri: 'http://a/'}, filters: [{cesql: 'a'}]}]", r"filters\.0\.cesql"),
+        ("triggers: [{name: a, subscriber: {uri: 'http://a/'}, filters: [{exact: {}}]}]", r"filters\.0\.exact"),
+        ("triggers: [{name: a, subscriber: {uri: 'http://a/'}, filters: [{}]}]", "exactly one of exact, prefix"),
         ("delivery: {retryAfterMax: PT5S}", r"delivery\.retryAfterMax"),
         ("delivery: {timeout: PT0S}", "must be longer than nothing"),
         ("delivery: {backoffDelay: soon}", r"delivery\.backoffDelay"),

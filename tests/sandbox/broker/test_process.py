@@ -1,4 +1,4 @@
-"""The broker as a process: it ends when it is asked to, and its dead letters outlive SIGKILL."""
+"""The broker as a process: it ends when it is asked to, and takes a new configuration as it runs."""
 
 import asyncio
 import subprocess
@@ -13,7 +13,6 @@ CONFIG = """
 delivery: {retry: 0}
 triggers: [{name: a, subscriber: {uri: "http://127.0.0.1:1/"}}]
 """
-EVENT = {"Ce-Specversion": "1.0", "Ce-Id": "7", "Ce-Source": "/s", "Ce-Type": "t"}
 
 
 def _broker(folder: Path) -> AbstractAsyncContextManager[Running]:
@@ -21,20 +20,22 @@ def _broker(folder: Path) -> AbstractAsyncContextManager[Running]:
     return stand_in("broker", "--data-dir", str(folder), "--config", str(folder / "triggers.yaml"))
 
 
-def test_dead_letters_survive_sigkill(tmp_path: Path) -> None:
-    """What the admin API has shown once is there after a restart."""
+def test_a_configuration_that_is_replaced_holds_at_once(tmp_path: Path) -> None:
+    """As a Trigger that is applied; one that is wrong changes nothing."""
 
     async def run() -> None:
         async with _broker(tmp_path) as broker:
             await broker.until("/healthz")
-            assert (await broker.client.post("/", headers=EVENT)).status_code == 202
-            await broker.until("/-/dead-letters", lambda answer: answer.json()["total"] == 1)
-            broker.process.kill()
-            await broker.process.wait()
-        async with _broker(tmp_path) as broker:
-            (letter,) = (await broker.until("/-/dead-letters")).json()["items"]
-        assert (letter["state"], letter["code"], letter["event"]["id"]) == ("dead", 500, "7")
-        assert "connection refused" in letter["error"]
+            path = tmp_path / "triggers.yaml"
+            for text, names in (
+                (CONFIG.replace("name: a", "name: b"), ["b"]),
+                ("triggers: [{name: c}]", ["b"]),
+                (CONFIG, ["a"]),
+            ):
+                (tmp_path / "new").write_text(text)
+                (tmp_path / "new").replace(path)
+                answer = await broker.client.get("/-/status")
+                assert [one["name"] for one in answer.json()["triggers"]] == names
 
     asyncio.run(run())
 

@@ -120,9 +120,9 @@ class Observed:
 
 
 @pytest.fixture(scope="module")
-def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
+def observed() -> Observed:
     """All cases at once, over real sockets."""
-    return asyncio.run(_observe(tmp_path_factory.mktemp("broker")))
+    return asyncio.run(_observe())
 
 
 async def _late(delays: list[float]) -> None:
@@ -133,19 +133,18 @@ async def _late(delays: list[float]) -> None:
         delays.append(time.monotonic() - began - 0.02)
 
 
-async def _observe(data_dir: Path) -> Observed:
+async def _observe() -> Observed:
     delays: list[float] = []
     clock = asyncio.create_task(_late(delays))
     async with Subscriber(answer).running() as subscriber:
         triggers = [each for case in CASES for each in _triggers(case, subscriber.url)]
-        async with broker({"namespace": "t", "triggers": triggers}, data_dir) as running:
+        async with broker({"namespace": "t", "triggers": triggers}) as running:
             for case in CASES:
                 assert (await running.send(id=f"e-{case}", kind="ApplicationClaim")).status_code == 202
             sent = {"id": "e-through-ingress", "kind": "ApplicationClaim", "specversion": "0.3"}
             assert (await running.send(**sent)).status_code == 202
             async with asyncio.timeout(15):
                 await running.dispatcher.settle()
-            assert running.dispatcher.letters.page(limit=1)[0] == 0, "all dead letters belong to the sink"
         seen = {
             case: [_seen(each) for each in subscriber.arrivals if each.path.split("/")[1] == case] for case in CASES
         }
@@ -272,11 +271,11 @@ def test_the_comparison_can_fail(change: Any, why: str) -> None:
     assert differences(expected, change(expected)), why
 
 
-def test_ingress_answers_as_recorded(tmp_path: Path) -> None:
+def test_ingress_answers_as_recorded() -> None:
     """The recording's last line: what the ingress said to good and bad input."""
 
     async def ask() -> dict[str, int]:
-        async with broker({"triggers": []}, tmp_path) as running:
+        async with broker({"triggers": []}) as running:
             plain = {"Content-Type": "application/json"}
             whole = {"Ce-Id": "1", "Ce-Source": "/src", "Ce-Type": "t", "Ce-Specversion": "1.0"}
             without_id = {name: value for name, value in whole.items() if name != "Ce-Id"}
