@@ -53,7 +53,7 @@ def parts(text: str, namespace: str | None) -> tuple[str, str | None, str]:
 
 def kinds(cluster: Cluster) -> Mapping[str, Mapping[str, Any]]:
     """The kinds of claims that the cluster knows, with their entries in discovery; `Failure` when it knows none."""
-    found = cluster.kinds(API_VERSION)
+    found = {kind: entry for kind, entry in cluster.kinds(API_VERSION).items() if kind.endswith("Claim")}
     if not found:
         raise Failure(f"the cluster does not know {API_VERSION}: InfraForge's CRDs are not installed there")
     return found

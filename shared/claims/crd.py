@@ -17,8 +17,9 @@ from pydantic import BaseModel
 from shared.canonical import yaml_bytes
 from shared.claims.application import ApplicationClaim
 from shared.claims.bootstrap import BootstrapClaim
+from shared.claims.deadletter import DeadLetter
 from shared.claims.infrastructure import InfrastructureClaim
-from shared.claims.meta import GROUP, VERSION, Claim
+from shared.claims.meta import GROUP, VERSION
 from shared.claims.platform import PlatformClaim
 
 HEADER: Final = b"# Generated from shared/claims: `infraforge crds --write knative/files/crds`. Do not edit.\n"
@@ -51,13 +52,15 @@ _KEYWORDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of claim, and how `kubectl` names and shows it."""
+    """A kind, and how `kubectl` names and shows it."""
 
-    claim: type[Claim]
+    claim: type[BaseModel]
     short_names: tuple[str, ...]
     columns: tuple[_Schema, ...]
     selectable: tuple[str, ...] = ()
     """Fields that a list can be asked for by value; a server before Kubernetes 1.30 does not know of that."""
+    is_claim: bool = True
+    """What `kubectl get infraforge` lists, and whose status only `/status` changes."""
 
     @property
     def name(self) -> str:
@@ -104,6 +107,17 @@ _OF_PLATFORM = (
     _AGE,
 )
 
+_OF_LETTER = (
+    _column("Type", ".spec.event.attributes.type", "The event's type."),
+    _column("Object", ".spec.object", "What the event is about."),
+    _column("Answer", ".spec.code", "The HTTP status of the last try."),
+    _column("Replay", ".status.replay", "What became of a replay that did not go well."),
+    _column("Trigger", ".spec.trigger", "The Trigger that gave up.", priority=1),
+    _column("Error", ".spec.error", "What was answered at the last try.", priority=1),
+    _column("Message", ".status.message", "Why a replay did not go well.", priority=1),
+    _column("Age", ".metadata.creationTimestamp", "Since when the event is given up.", kind="date"),
+)
+
 _BY_ENVIRONMENT = (".spec.clusterType", ".spec.environment")
 
 KINDS: Final = (
@@ -114,9 +128,12 @@ KINDS: Final = (
 )
 
 
+LETTER: Final = Kind(DeadLetter, ("dl",), _OF_LETTER, is_claim=False)
+
+
 def manifests() -> list[dict[str, Any]]:
     """One CustomResourceDefinition for each kind, sorted by name; a new copy each time."""
-    return [_manifest(kind) for kind in KINDS]
+    return sorted((_manifest(kind) for kind in (*KINDS, LETTER)), key=lambda one: str(one["metadata"]["name"]))
 
 
 def render(manifest: Mapping[str, Any]) -> bytes:
@@ -131,6 +148,8 @@ def files() -> dict[str, bytes]:
 
 def _manifest(kind: Kind) -> dict[str, Any]:
     selectable = {"selectableFields": [{"jsonPath": path} for path in kind.selectable]} if kind.selectable else {}
+    categories = {"categories": ["infraforge"]} if kind.is_claim else {}
+    subresources: _Schema = {"subresources": {"status": {}}} if kind.is_claim else {}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -144,14 +163,14 @@ def _manifest(kind: Kind) -> dict[str, Any]:
                 "kind": kind.name,
                 "listKind": f"{kind.name}List",
                 "shortNames": list(kind.short_names),
-                "categories": ["infraforge"],
+                **categories,
             },
             "versions": [
                 {
                     "name": VERSION,
                     "served": True,
                     "storage": True,
-                    "subresources": {"status": {}},
+                    **subresources,
                     **selectable,
                     "additionalPrinterColumns": [dict(column) for column in kind.columns],
                     "schema": {"openAPIV3Schema": _root(kind.claim)},

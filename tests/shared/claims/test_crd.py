@@ -46,7 +46,7 @@ def test_committed_files_are_those_of_the_models() -> None:
 
 
 def test_every_kind_has_its_definition() -> None:
-    assert set(KINDS) == set(MANIFESTS)
+    assert {*KINDS, "DeadLetter"} == set(MANIFESTS)
 
 
 @pytest.mark.parametrize("kind", MANIFESTS)
@@ -61,17 +61,18 @@ def test_names(kind: str) -> None:
     names = MANIFESTS[kind]["spec"]["names"]
 
     assert f"{names['plural']}.platform.infraforge.io" == MANIFESTS[kind]["metadata"]["name"]
-    assert (f"{kind.lower()}s", f"{kind}List", ["infraforge"]) == (
+    assert (f"{kind.lower()}s", f"{kind}List", ["infraforge"] if kind in KINDS else None) == (
         names["plural"],
         names["listKind"],
-        names["categories"],
-    )
+        names.get("categories"),
+    ), "`kubectl get infraforge` is for those who write claims, and must not ask for what only operators may see"
 
 
 def test_short_names() -> None:
     assert {kind: manifest["spec"]["names"]["shortNames"] for kind, manifest in MANIFESTS.items()} == {
         "ApplicationClaim": ["appclaim"],
         "BootstrapClaim": ["bootclaim"],
+        "DeadLetter": ["dl"],
         "InfrastructureClaim": ["infraclaim"],
         "PlatformClaim": ["platclaim"],
     }
@@ -94,6 +95,15 @@ def test_columns(kind: str, narrow: list[str]) -> None:
     assert narrow == [column["name"] for column in columns if not column.get("priority")]
     assert "Reason" in [column["name"] for column in columns if column.get("priority")]
     assert version["subresources"] == {"status": {}}
+
+
+def test_a_dead_letter_is_no_claim() -> None:
+    """It has no status subresource: one write takes the annotation off and says why."""
+    version = MANIFESTS["DeadLetter"]["spec"]["versions"][0]
+    narrow = [column["name"] for column in version["additionalPrinterColumns"] if not column.get("priority")]
+
+    assert narrow == ["Type", "Object", "Answer", "Replay", "Age"]
+    assert "subresources" not in version
 
 
 @pytest.mark.parametrize(("path", "node"), LEVELS)
