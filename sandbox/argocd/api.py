@@ -62,10 +62,14 @@ NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
 
 
 class Api:
-    """One API server. Thread-safe. Every method raises `ApiError`."""
+    """One API server. Thread-safe. Every method raises `ApiError`.
 
-    def __init__(self, cluster: Cluster) -> None:
-        headers = {"Accept": "application/json", "User-Agent": _USER_AGENT}
+    `manager` is the name under which fields are written.
+    """
+
+    def __init__(self, cluster: Cluster, *, manager: str = MANAGER, agent: str = _USER_AGENT) -> None:
+        self._manager = manager
+        headers = {"Accept": "application/json", "User-Agent": agent}
         if cluster.token:
             headers["Authorization"] = f"Bearer {cluster.token}"
         self._client = httpx.Client(
@@ -167,7 +171,7 @@ class Api:
         body: Json | None = None,
         content_type: str = "application/json",
     ) -> Json:
-        query = dict(query or {}) | ({} if method in ("GET", "DELETE") else {"fieldManager": MANAGER})
+        query = dict(query or {}) | ({} if method in ("GET", "DELETE") else {"fieldManager": self._manager})
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if content else {}
         try:
