@@ -97,11 +97,13 @@ class Attempt(Generic[ClaimT]):
         now: str,
         carried: Carried | None = None,
         trace: Trace = lambda _: None,
+        trace_id: str = "",
     ) -> None:
         self.kind = kind
         self.kube = kube
         self.ref = ref
         self.event_id = event_id
+        self.trace_id = trace_id
         self.now = now
         self.document: Document | None = None
         self.settled: Settled | None = None

@@ -16,6 +16,7 @@ from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 
 from shared.errors import InvalidEvent
+from shared.tracing import traceparent
 
 PING: Final = "dev.knative.sources.ping"
 BOOTSTRAPPED: Final = "io.infraforge.platform.bootstrapped"
@@ -96,11 +97,18 @@ class Event:
     """Cluster type and environment of the claim, as the event's data has them; a wake-up with one is for it alone."""
     delivery: Delivery | None = None
     deployment: DeploymentRef | None = None
+    traceparent: str = ""
+    """The trace that it belongs to (W3C Trace Context), if its sender said so."""
 
     @property
     def is_deletion(self) -> bool:
         """Whether the claim is gone."""
         return self.type in CLAIM_CHANGES and self.type.endswith(".delete")
+
+    @property
+    def wake_up(self) -> "Event":
+        """An event that says no more than that it is time to look."""
+        return Event(self.id, self.type, traceparent=self.traceparent)
 
 
 def parse(headers: Mapping[str, str], body: bytes) -> Event:
@@ -117,15 +125,17 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
     event_id, kind = raw["id"], raw["type"]
     if not (isinstance(event_id, str) and event_id and isinstance(kind, str) and kind):
         raise InvalidEvent("not a CloudEvent: its attributes id and type are not both strings with something in them")
-    event_id = event_id[:128]
+    event_id, trace = event_id[:128], traceparent(headers, raw.get_attributes())
     if kind in CLAIM_CHANGES:
         data, ref = _data(raw), _object_of(raw)
         if ref.kind in ARGOCD_KINDS:
-            return Event(event_id, kind, deployment=_deployment(ref, data))
-        return Event(event_id, kind, ref, version=_version(data), environment=_environment(data))
+            return Event(event_id, kind, deployment=_deployment(ref, data), traceparent=trace)
+        version, environment = _version(data), _environment(data)
+        return Event(event_id, kind, ref, version=version, environment=environment, traceparent=trace)
     if kind == SERVICES:
-        return Event(event_id, kind, environment=_environment(_data(raw)))
-    return Event(event_id, kind, delivery=_delivery(_data(raw)) if kind in DELIVERIES else None)
+        return Event(event_id, kind, environment=_environment(_data(raw)), traceparent=trace)
+    told = _delivery(_data(raw)) if kind in DELIVERIES else None
+    return Event(event_id, kind, delivery=told, traceparent=trace)
 
 
 def bootstrapped(source: str, claim: ClaimRef) -> tuple[dict[str, str], bytes]:

@@ -112,7 +112,7 @@ class Follower(Generic[ClaimT]):
             if not self._begin(ref, arrived):
                 return None  # somebody looked after this event was sent
             has_to_remove = self._insist(ref, event)
-        return self._reconciler.reconcile(ref, Event(event.id, event.type)) if has_to_remove else None
+        return self._reconciler.reconcile(ref, event.wake_up) if has_to_remove else None
 
     def _begin(self, ref: ClaimRef, arrived: float) -> bool:
         """Whether nobody has begun to look at the claim since that moment; somebody has now."""
@@ -128,8 +128,8 @@ class Follower(Generic[ClaimT]):
     def _insist(self, ref: ClaimRef, event: Event) -> bool:
         for _ in range(1, ATTEMPTS):
             with suppress(KubeConflict):
-                return self._once(self._reconciler.attempt(ref, event.id))
-        return self._once(self._reconciler.attempt(ref, event.id))
+                return self._once(self._reconciler.attempt(ref, event))
+        return self._once(self._reconciler.attempt(ref, event))
 
     def _once(self, attempt: Attempt[ClaimT]) -> bool:
         """Whether the claim waits for ArgoCD to let go of something, and has to see to it."""

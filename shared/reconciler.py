@@ -21,7 +21,8 @@ from shared.kube.client import Document, Kube, KubeNotFound
 from shared.kube.recorder import Recorder
 from shared.memory import Memory, version_of
 from shared.steps import READ, RECORD, TELL
-from shared.telemetry import Metrics
+from shared.telemetry import CENSUS, Metrics
+from shared.tracing import Tracing, carried, trace_id
 from shared.turns import Turns
 from shared.web import Reply
 
@@ -63,6 +64,7 @@ class Reconciler(Generic[ClaimT]):
         metrics: Metrics,
         pause: Callable[[float], None],
         trace: Trace = lambda _: None,
+        tracing: Tracing | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,6 +75,7 @@ class Reconciler(Generic[ClaimT]):
         self._metrics = metrics
         self._pause = pause
         self._trace = trace
+        self._tracing = tracing or Tracing()
         self._now = now
         self._clock = clock
         self._turns = Turns()
@@ -103,11 +106,11 @@ class Reconciler(Generic[ClaimT]):
                 return None  # somebody looked at the claim after this event was sent
             for attempt in range(1, ATTEMPTS):
                 try:
-                    return self._once(ref, event, last=False)
+                    return self._look(ref, event, last=False)
                 except KubeConflict as error:
                     log.info("%s: starting over: %s", ref, error)
                     self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
-            return self._once(ref, event, last=True)
+            return self._look(ref, event, last=True)
 
     def _resync(self, event: Event) -> Reply | None:
         """Converge every claim that is not known to be settled; one that fails does not keep the others.
@@ -117,10 +120,13 @@ class Reconciler(Generic[ClaimT]):
         inputs = self._handler.survey(event)
         if inputs is None:
             return None
-        looked = [
-            (ref, place(document), self._memory.is_settled(ref, version_of(document), inputs(document)))
-            for ref, document in self._listed_in(event.environment)  # to its end: a list expires after some minutes
-        ]
+        looked, census = [], Counter[tuple[str, str]]()
+        for ref, document in self._listed_in(event.environment):  # to its end: a list expires after some minutes
+            settled = self._memory.is_settled(ref, version_of(document), inputs(document))
+            looked.append((ref, place(document), settled))
+            census.update(_standing(document))
+        if event.environment is None:
+            self._metrics.census(self._kind.name, census)
         rivals = Counter(where for _, where, _ in looked)  # whose an environment is may change with the others
         unsettled = [ref for ref, where, settled in looked if not settled or rivals[where] > 1]
         return self._all(unsettled, event)
@@ -139,42 +145,46 @@ class Reconciler(Generic[ClaimT]):
 
     def _all(self, refs: Iterable[ClaimRef], event: Event) -> Reply | None:
         """Converge these claims, some at a time; raises what one of them raised, a fault of ours first."""
-        wake_up = Event(event.id, event.type)
         failures: list[Exception] = []
 
         def one(ref: ClaimRef) -> Reply | None:
             try:
-                return self.reconcile(ref, wake_up)
+                return self.reconcile(ref, event.wake_up)
             except Exception as error:  # noqa: BLE001 - raised below, after the others
                 failures.append(error)
                 return None
 
         with ThreadPoolExecutor(TOGETHER) as pool:
-            reply = combined([answer for answer in pool.map(one, refs) if answer is not None])
+            reply = combined([answer for answer in pool.map(carried(one), refs) if answer is not None])
         if failures:
             ours = (error for error in failures if not isinstance(error, TransientError))
             raise next(ours, failures[0])
         return reply
 
-    def attempt(self, ref: ClaimRef, event_id: str) -> Attempt[ClaimT]:
+    def attempt(self, ref: ClaimRef, event: Event) -> Attempt[ClaimT]:
         """A try at a claim, which takes up what earlier ones left."""
         return Attempt(
             self._kind,
             self._kube,
             ref,
-            event_id,
+            event.id,
             recorder=self._recorder,
             now=self._now().strftime("%Y-%m-%dT%H:%M:%SZ"),
             carried=self._carried.get(ref),
             trace=self._trace,
+            trace_id=trace_id(event.traceparent),
         )
 
     def turn(self, ref: ClaimRef) -> AbstractContextManager[None]:
         """Wait until nobody else in this process works on the claim."""
         return self._turns.of(ref)
 
+    def _look(self, ref: ClaimRef, event: Event, *, last: bool) -> Reply | None:
+        with self._metrics.look(self._kind.name), self._tracing.claim(str(ref)):
+            return self._once(ref, event, last=last)
+
     def _once(self, ref: ClaimRef, event: Event, *, last: bool) -> Reply | None:
-        attempt = self.attempt(ref, event.id)
+        attempt = self.attempt(ref, event)
         epoch, begun = self._memory.epoch, self._clock()
         failure: InfraForgeError | None = None
         try:
@@ -255,6 +265,14 @@ class Reconciler(Generic[ClaimT]):
         attempt.begin(TELL)
         log.info("%s: %s: %s", attempt.ref, new.reason, new.message)
         attempt.tell(new.reason, new.message, normal=new.status == "True")
+
+
+def _standing(document: Document) -> Iterator[tuple[str, str]]:
+    """Condition and status of those that claims are counted by; a claim without one has it Unknown."""
+    recorded = (document.get("status") or {}).get("conditions") or []
+    found = {one.get("type"): one.get("status") for one in recorded}
+    for condition in CENSUS:
+        yield condition, found.get(condition) or "Unknown"
 
 
 def _unread(error: InfraForgeError) -> InfraForgeError:

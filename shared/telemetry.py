@@ -4,11 +4,17 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from shared.conditions import DEPLOYED, READY
+
+CENSUS: Final = (READY, DEPLOYED)
+"""The conditions that claims are counted by."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -44,20 +50,32 @@ class Outcome:
 
 
 class Metrics:
-    """The metrics of one function, in a registry of their own."""
+    """The metrics of one function, in a registry of their own. Labels take few values: no names of objects."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        labels = ("type", "outcome")
-        self._events = Counter("infraforge_events", "Events by type and outcome.", labels, registry=self.registry)
-        self._seconds = Histogram(
-            "infraforge_event_seconds",
-            "Seconds from an event's arrival to its answer.",
-            ("type",),
-            registry=self.registry,
+        registry = self.registry = CollectorRegistry()
+        self._events = Counter(
+            "infraforge_events", "Events by type and outcome.", ("type", "outcome"), registry=registry
         )
-        self.commits = Counter("infraforge_commits", "Commits pushed to Gitea.", registry=self.registry)
-        self.status_writes = Counter("infraforge_status_writes", "Statuses written.", registry=self.registry)
+        self._event_seconds = Histogram(
+            "infraforge_event_seconds", "Seconds from an event's arrival to its answer.", ("type",), registry=registry
+        )
+        self._looks = Histogram(
+            "infraforge_claim_seconds", "Seconds that a look at a claim took.", ("kind", "outcome"), registry=registry
+        )
+        self._claims = Gauge(
+            "infraforge_claims",
+            "Claims by kind, condition (Ready, Deployed) and its status, as the last resync met them.",
+            ("kind", "condition", "status"),
+            registry=registry,
+        )
+        self._resynced = Gauge(
+            "infraforge_resync_timestamp_seconds", "When a resync last looked at a kind.", ("kind",), registry=registry
+        )
+        self.in_flight = Gauge("infraforge_events_in_flight", "Events being worked on or waiting.", registry=registry)
+        self.commits = Counter("infraforge_commits", "Commits pushed to Gitea.", registry=registry)
+        self.pushes = Counter("infraforge_pushes", "Pushes to Gitea; several commits may share one.", registry=registry)
+        self.status_writes = Counter("infraforge_status_writes", "Statuses written.", registry=registry)
 
     @contextmanager
     def measure(self) -> Iterator[Outcome]:
@@ -66,8 +84,31 @@ class Metrics:
         try:
             yield outcome
         except Exception as error:
-            result = getattr(error, "reason", type(error).__name__)
+            result = _reason(error)
             raise
         finally:
             self._events.labels(outcome.kind, result).inc()
-            self._seconds.labels(outcome.kind).observe(time.monotonic() - started)
+            self._event_seconds.labels(outcome.kind).observe(time.monotonic() - started)
+
+    @contextmanager
+    def look(self, kind: str) -> Iterator[None]:
+        """Time one look at a claim; `ok` also when the claim is told what is wrong with it."""
+        started, result = time.monotonic(), "ok"
+        try:
+            yield
+        except Exception as error:
+            result = _reason(error)
+            raise
+        finally:
+            self._looks.labels(kind, result).observe(time.monotonic() - started)
+
+    def census(self, kind: str, found: Mapping[tuple[str, str], int]) -> None:
+        """A resync met so many claims of `kind` with (condition, status)."""
+        for condition in CENSUS:
+            for status in ("True", "False", "Unknown"):
+                self._claims.labels(kind, condition, status).set(found.get((condition, status), 0))
+        self._resynced.labels(kind).set_to_current_time()
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "reason", type(error).__name__))

@@ -15,6 +15,7 @@ from shared.managed_fields import last_manager
 from shared.memory import Memory
 from shared.provenance import REPOSITORY, Provenance
 from shared.telemetry import Metrics
+from shared.tracing import Tracing
 
 BRANCH: Final = "main"
 MAX_AHEAD: Final = 2000
@@ -41,6 +42,7 @@ class Voltran:
         pause: Callable[[float], None],
         together: int,
         trace: Trace = lambda _: None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._repository = repository
         self.provenance = Provenance(gitea, gitea_url)
@@ -49,6 +51,7 @@ class Voltran:
         self._pause = pause
         self._together = together
         self._trace = trace
+        self._tracing = tracing or Tracing()
         self._seen: dict[str, str | None] = {}
         self._last: dict[str, str | None] = {}
         self._apart: dict[str, frozenset[str]] = {}
@@ -70,6 +73,7 @@ class Voltran:
         written = self._writer(organization).write(job, scope)
         if written.commit:
             self._metrics.commits.inc()
+            self._tracing.commit(written.commit)
         if written.drift:
             attempt.note(written.drift.entry(written.commit, attempt.now))
         return self.provenance.recall(attempt, written)
@@ -137,6 +141,7 @@ class Voltran:
             changed=manager.time if manager else "",
             deleted=metadata.deletionTimestamp is not None,
             omitted=plan.omitted,
+            trace_id=attempt.trace_id,
         )
         commit = git.commit(change.edits, compose(record))
         return Written(change, commit, touched, drift, commit)
@@ -157,6 +162,7 @@ class Voltran:
 
     def _make_writer(self, organization: str) -> Writer:
         def pushed(before: str | None, after: str) -> None:
+            self._metrics.pushes.inc()
             if self._seen.get(organization) == before:
                 self._seen[organization] = after
             self._last[organization] = after

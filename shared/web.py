@@ -20,6 +20,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from shared import events
 from shared.errors import InfraForgeError, InvalidEvent, TransientError
 from shared.telemetry import Metrics
+from shared.tracing import Tracing
 
 MAX_ERROR_BODY: Final = 500
 DISCARD_LIMITS: Final = 8
@@ -61,6 +62,7 @@ class Endpoint:
     routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] = field(default_factory=dict)
 
     notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    tracing: Tracing = field(default_factory=Tracing)
 
     _slots: threading.BoundedSemaphore = field(init=False, repr=False, compare=False)
 
@@ -118,14 +120,15 @@ class Endpoint:
             self._slots.release()
 
     def _event(self, request: Request) -> Response:
-        with self.metrics.measure() as outcome:
+        with self.metrics.measure() as outcome, self.metrics.in_flight.track_inprogress():
             event = events.parse(dict(request.headers), self._body(request))
             outcome.kind = event.type if event.type in events.KNOWN else "other"
-            reply = self.react(event)
+            with self.tracing.event(event.type, event.id, event.traceparent):
+                reply, trace = self.react(event), self.tracing.headers()
         if reply is None:
             return Response(status=204)
         headers, body = reply
-        return Response(body, 200, headers)
+        return Response(body, 200, headers | trace)
 
     def _body(self, request: Request) -> bytes:
         too_large = f"the body is larger than {self.body_limit} bytes"

@@ -15,9 +15,11 @@
     Field-Manager: kubectl-edit 2026-01-31T12:00:00Z
     Claim-Deleted: true
     Claim-Omits: applications[0].values.password
+    Trace-Id: 4bf92f3577b34da6a3ce929d0e0e4736
 
-The last three only where there is something to say: who changed the spec last and when, that the commit takes the
-claim's files away because it is being deleted, and what of the spec is unfit to be shown and so not in the block above.
+The last four only where there is something to say: who changed the spec last and when, that the commit takes the
+claim's files away because it is being deleted, what of the spec is unfit to be shown and so not in the block above, and
+the trace that shows how the commit came about.
 
 History, rollback and disaster recovery read it back with `parse`. A spec above `COMPRESS_ABOVE` bytes stands there as
 `zlib+base64`, wrapped. `git interpret-trailers --parse` reads the trailers.
@@ -60,7 +62,8 @@ _TRAILERS = re.compile(
     r"Claim-UID: ?(?P<uid>[^\n]*)\nClaim-Generation: (?P<generation>[0-9]{1,18})\nEvent-Id: ?(?P<event_id>[^\n]*)"
     r"(?:\nField-Manager: (?P<manager>[^\n ]+)(?: (?P<changed>[^\n ]+))?)?"
     r"(?P<deleted>\nClaim-Deleted: true)?"
-    r"(?:\nClaim-Omits: (?P<omitted>[^\n]+))?\n*"
+    r"(?:\nClaim-Omits: (?P<omitted>[^\n]+))?"
+    r"(?:\nTrace-Id: (?P<trace>[0-9a-f]{32}))?\n*"
 )
 
 
@@ -86,6 +89,8 @@ class Record:
     """Whether the claim is being deleted, and its files go with this commit."""
     omitted: tuple[str, ...] = ()
     """Paths that `spec` lacks, because what the claim says there is unfit to be shown."""
+    trace_id: str = ""
+    """The trace that the commit belongs to; 32 hexadecimal digits."""
 
 
 def compose(record: Record) -> str:
@@ -138,6 +143,7 @@ def parse(message: str) -> Record | None:
         changed=unquote(found["changed"] or ""),
         deleted=found["deleted"] is not None,
         omitted=tuple(map(unquote, (found["omitted"] or "").split())),
+        trace_id=found["trace"] or "",
     )
 
 
@@ -163,6 +169,8 @@ def _further(record: Record) -> list[str]:
         more = len(record.omitted) - MAX_OMITTED
         paths = [*record.omitted[:MAX_OMITTED], *([f"…+{more}"] if more > 0 else [])]
         lines.append(f"Claim-Omits: {' '.join(map(_quoted, paths))}")
+    if record.trace_id:
+        lines.append(f"Trace-Id: {record.trace_id}")
     return lines
 
 

@@ -144,6 +144,24 @@ def test_a_resync_of_settled_claims_reads_none_of_them() -> None:
     assert sorted(bench.handler.converged) == ["a", "b", "c"]
 
 
+def test_a_resync_counts_the_claims() -> None:
+    """As it met them, those included that nobody has looked at yet; a wake-up for one environment counts nothing."""
+    bench = Bench()
+    bench.put(document("good"))
+    resync(bench)
+    bench.put(document("new", environment="qa"))
+    bench.reconciler.react(Event("e", SERVICES, environment=("nonprod", "qa")))
+
+    def counted(status: str) -> float | None:
+        labels = {"kind": "PlatformClaim", "condition": "Ready", "status": status}
+        return bench.metrics.registry.get_sample_value("infraforge_claims", labels)
+
+    assert (counted("True"), counted("Unknown")) == (0, 1)
+    bench.put(document("newer", environment="prod"))
+    resync(bench)
+    assert (counted("True"), counted("Unknown")) == (2, 1)
+
+
 def edited(bench: Bench) -> None:
     bench.put(document("b", environment="b", services=[{"name": "redis"}]))
 

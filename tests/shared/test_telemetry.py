@@ -83,3 +83,28 @@ def test_two_functions_in_one_process_do_not_share_metrics() -> None:
     first, second = Metrics(), Metrics()
     first.commits.inc()
     assert second.registry.get_sample_value("infraforge_commits_total") == 0
+
+
+def test_a_look_at_a_claim_is_timed() -> None:
+    metrics = Metrics()
+    with metrics.look("PlatformClaim"):
+        pass
+    with pytest.raises(GiteaUnavailable), metrics.look("PlatformClaim"):
+        raise GiteaUnavailable("m")
+    for outcome in ("ok", "GiteaUnavailable"):
+        labels = {"kind": "PlatformClaim", "outcome": outcome}
+        assert metrics.registry.get_sample_value("infraforge_claim_seconds_count", labels) == 1
+
+
+def test_a_census_replaces_the_one_before() -> None:
+    """A claim that is Ready now is no longer counted where it was."""
+    metrics = Metrics()
+    metrics.census("PlatformClaim", {("Ready", "False"): 2, ("Deployed", "Unknown"): 2})
+    metrics.census("PlatformClaim", {("Ready", "True"): 2, ("Deployed", "Unknown"): 2})
+
+    def counted(condition: str, status: str) -> float | None:
+        labels = {"kind": "PlatformClaim", "condition": condition, "status": status}
+        return metrics.registry.get_sample_value("infraforge_claims", labels)
+
+    assert (counted("Ready", "False"), counted("Ready", "True"), counted("Deployed", "Unknown")) == (0, 2, 2)
+    assert metrics.registry.get_sample_value("infraforge_resync_timestamp_seconds", {"kind": "PlatformClaim"})

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from flask import Request, Response
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.errors import (
     Forbidden,
@@ -18,6 +19,7 @@ from shared.errors import (
     TransientError,
 )
 from shared.events import Event
+from shared.tracing import Tracing
 from shared.web import Unauthorized
 from tests.shared.web import EVENT, KNATIVE_CRASHES_ABOVE, LIMIT, React, assert_short, serve
 
@@ -200,3 +202,14 @@ def test_metrics_count_events_by_outcome() -> None:
     ):
         assert line in text
     assert "made.up" not in text
+
+
+def test_a_reply_carries_the_trace_on() -> None:
+    """So that what the other functions do because of it is in the same trace."""
+    tracing = Tracing(InMemorySpanExporter())
+    trace, reply = "4bf92f3577b34da6a3ce929d0e0e4736", ({"ce-type": "t"}, b"")
+    parent = f"00-{trace}-00f067aa0ba902b7-01"
+    answer = serve(lambda _: reply, tracing=tracing).post("/", headers=EVENT | {"traceparent": parent})
+    tracing.close()
+    assert answer.headers["traceparent"].split("-")[1] == trace
+    assert answer.headers["traceparent"] != parent

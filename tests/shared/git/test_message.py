@@ -50,15 +50,22 @@ def test_a_message_as_people_see_it() -> None:
 
 def test_what_else_is_known_of_the_change() -> None:
     """Only where there is something to say: the commits of those who say nothing stay as they were."""
-    told = with_(manager="kubectl-edit", changed="2026-01-31T12:00:00Z", deleted=True, omitted=("a.b", 'c["d e"]'))
+    told = with_(
+        manager="kubectl-edit",
+        changed="2026-01-31T12:00:00Z",
+        deleted=True,
+        omitted=("a.b", 'c["d e"]'),
+        trace_id="4b" * 16,
+    )
     text = compose(told)
-    assert text.splitlines()[-3:] == [
+    assert text.splitlines()[-4:] == [
         "Field-Manager: kubectl-edit 2026-01-31T12:00:00Z",
         "Claim-Deleted: true",
         'Claim-Omits: a.b c["d%20e"]',
+        f"Trace-Id: {'4b' * 16}",
     ]
     assert parse(text) == told
-    assert trailers(text).splitlines() == text.splitlines()[-7:]
+    assert trailers(text).splitlines() == text.splitlines()[-8:]
     assert message.claim_of(text) == ("ApplicationClaim/dev/dev-apps", 3)
 
 
@@ -68,6 +75,7 @@ FURTHER = [
     ({"deleted": True}, "nothing but a deletion"),
     ({"omitted": ("applications[0].image",)}, "nothing but an omission"),
     ({"omitted": ("<key 2>", "a, b")}, "paths with blanks"),
+    ({"trace_id": "0af7651916cd43dd8448eb211c80319c"}, "nothing but a trace"),
 ]
 
 
