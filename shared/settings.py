@@ -2,14 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from shared.claims.names import URL_PATTERN
 from shared.errors import PermanentError
+from shared.secret import TOKEN, Secret
 
 
 def _base_url(value: str) -> str:
@@ -24,9 +25,26 @@ def _base_url(value: str) -> str:
 
 def _token(value: SecretStr) -> SecretStr:
     token = value.get_secret_value().strip()  # files and Secrets end with a newline more often than not
-    if not re.fullmatch(r"[!-~]+", token):
+    if not TOKEN.fullmatch(token):
         raise ValueError("must be a token: printable ASCII without blanks")
     return SecretStr(token)
+
+
+def instead_of(name: str, *, required: bool = False) -> AfterValidator:
+    """Checks the field of a file against the field `name` before it: never both, and one of them where `required`."""
+    plain = f"INFRAFORGE_{name.upper()}"
+
+    def check(file: Path | None, info: ValidationInfo) -> Path | None:
+        if name not in info.data:  # it is wrong by itself, which is said already
+            return file
+        given = (file is not None) + (info.data[name] is not None)
+        if given > 1:
+            raise ValueError(f"both it and {plain} are set: give exactly one of the two")
+        if required and not given:
+            raise ValueError(f"neither it nor {plain} is set: give exactly one of the two")
+        return file
+
+    return AfterValidator(check)
 
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -49,11 +67,19 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="INFRAFORGE_", env_ignore_empty=True, frozen=True, extra="ignore")
 
+    function: ClassVar[str] = "function"
+    """Whose settings they are; traces name it."""
+
     gitea_url: BaseUrl = Field("http://gitea-http.gitea.svc:3000", description="Gitea as claims and Git name it.")
     gitea_endpoint: BaseUrl = Field(
         default_factory=_same_as_url, description="Where this process reaches that Gitea; default: gitea_url."
     )
-    gitea_token: Token = Field(description="Token with write:organization, write:repository and read:user.")
+    gitea_token: Token | None = Field(
+        None, description="Token with write:organization, write:repository and read:user."
+    )
+    gitea_token_file: Annotated[Path | None, instead_of("gitea_token", required=True)] = Field(
+        None, validate_default=True, description="Instead of gitea_token: a file with it, read whenever it is used."
+    )
     kubeconfig: Path | None = Field(None, description="A kubeconfig file; default: the pod's service account.")
     cache_dir: Path = Field(Path("/var/cache/infraforge"), description="Where the bare Git caches live.")
     charts_dir: Path = Field(_ROOT / "charts", description="The embedded application charts, one folder each.")
@@ -76,6 +102,9 @@ class Settings(BaseSettings):
     removal_share: float = Field(
         0.5, ge=0, le=1, description="Share of an environment's applications that one change may remove so."
     )
+    traces_endpoint: BaseUrl | None = Field(
+        None, description="An OTLP collector (HTTP) that spans are sent to; without it there are none."
+    )
     timeout: Seconds = Field(20.0, description="Seconds that one request to a dependency may take.")
 
     @classmethod
@@ -94,6 +123,11 @@ class Settings(BaseSettings):
             name = field[1].upper() if field else "*"
             lines = [f'INFRAFORGE_{name}: must be JSON, such as ["a", "b"] for a list or {{"a": "b"}} for a map']
         raise PermanentError("; ".join(lines), reason="InvalidSettings")
+
+    @property
+    def gitea_secret(self) -> Secret:
+        """The token for Gitea."""
+        return Secret("INFRAFORGE_GITEA_TOKEN", self.gitea_token, self.gitea_token_file)
 
     def serves(self, cluster_type: str) -> bool:
         """Whether this installation writes and deploys that cluster type."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from flask import Request, Response
-from pydantic import SecretStr
 
 from shared.admission import Admission
 from shared.argocd import Layout, ValueFiles
@@ -27,6 +26,7 @@ from shared.rendering.gate import Gate
 from shared.rendering.sources import Puller, Sources
 from shared.settings import Settings
 from shared.telemetry import Metrics
+from shared.tracing import Tracing
 from shared.voltran import Voltran
 from shared.web import Endpoint, Reply
 
@@ -43,11 +43,12 @@ class Wiring:
     def __init__(self, settings: Settings, trace: Trace = lambda _: None) -> None:
         self.settings = settings
         self.memory = Memory()
-        self._trace = trace
+        self.tracing = Tracing.to(settings.traces_endpoint, f"infraforge-{settings.function}")
+        self._told = trace
         self._notes: dict[str, Callable[[], str]] = {}
         self.metrics = Metrics()
         self.kube: Kube = connect(settings.kubeconfig, timeout=settings.timeout)
-        self.gitea = Gitea(settings.gitea_endpoint, settings.gitea_token, timeout=settings.timeout)
+        self.gitea = Gitea(settings.gitea_endpoint, settings.gitea_secret, timeout=settings.timeout)
         self.repository: Callable[[str, str], Repository] = functools.cache(self._repository)
         self.voltran = Voltran(
             lambda organization: self.repository(organization, REPOSITORY),
@@ -57,13 +58,18 @@ class Wiring:
             memory=self.memory,
             pause=time.sleep,
             together=settings.max_waiting,
-            trace=trace,
+            trace=self._trace,
+            tracing=self.tracing,
         )
         self.last_mile = LastMile(
             ArgoCD(self.kube, settings.argocd_namespace),
             Ancestry(lambda organization: self.repository(organization, REPOSITORY)),
             pause=time.sleep,
         )
+
+    def _trace(self, step: str) -> None:
+        self._told(step)
+        self.tracing.step(step)
 
     def admission(self, *, operators_only: bool = False) -> Admission:
         """The rules that a claim of an environment is held against; of one that only operators make, if it is so."""
@@ -102,6 +108,7 @@ class Wiring:
             metrics=self.metrics,
             pause=time.sleep,
             trace=self._trace,
+            tracing=self.tracing,
         )
         if deploys is None:
             return reconciler.react
@@ -134,6 +141,7 @@ class Wiring:
             max_waiting=self.settings.max_waiting,
             routes=routes or {},
             notes=self._notes,
+            tracing=self.tracing,
         )
 
     def pings(self) -> dict[str, Callable[[], None]]:
@@ -147,10 +155,7 @@ class Wiring:
         return Repository(
             settings.cache_dir / organization / f"{name}.git",
             Remote(f"{settings.gitea_endpoint}/{organization}/{name}.git"),
-            token=self._token,
+            token=settings.gitea_secret,
             author=Author(settings.author_name, settings.author_email),
             timeout=settings.timeout,
         )
-
-    def _token(self) -> SecretStr:
-        return self.settings.gitea_token

@@ -9,7 +9,7 @@ from functions.application.handler import ApplicationHandler
 from functions.application.settings import ApplicationSettings
 from shared.attempt import Trace
 from shared.kinds import APPLICATION
-from shared.oci import ChartRegistries, Credentials, HostPolicy, Resolver
+from shared.oci import ChartRegistries, CredentialsFile, HostPolicy, Resolver
 from shared.telemetry import configure_logging
 from shared.web import Endpoint
 from shared.wiring import Wiring
@@ -20,7 +20,7 @@ def build(settings: ApplicationSettings, trace: Trace = lambda _: None) -> Endpo
     wiring = Wiring(settings, trace)
     file = settings.registry_credentials_file
     policy = HostPolicy(allowed=settings.allowed_registries, mirrors=settings.registry_mirrors)
-    credentials = Credentials.from_file(file) if file else None
+    credentials = CredentialsFile(file) if file else None
     timeout, cool_down = settings.registry_timeout, settings.registry_cool_down
     resolver = Resolver(policy=policy, credentials=credentials, timeout=timeout, cool_down=cool_down)
     registries = ChartRegistries(policy=policy, credentials=credentials, timeout=timeout, cool_down=cool_down)

@@ -239,7 +239,7 @@ class BootstrapHandler:
             clusters,
             organization,
             lambda cluster: desired.fence_of(cluster, settings),
-            settings.argocd_token,
+            settings.argocd_secret() if settings.argocd_secret is not None else None,
             self._layout,
         )
         for document in objects:
@@ -267,9 +267,9 @@ class BootstrapHandler:
 
     def _register_hook(self, organization: str) -> str | None:
         settings = self._settings
-        if settings.webhook_url is None or settings.webhook_secret is None:
+        if settings.webhook_url is None or settings.signing_secret is None:
             return None
-        return webhook.register(self._gitea, organization, settings.webhook_url, settings.webhook_secret)
+        return webhook.register(self._gitea, organization, settings.webhook_url, settings.signing_secret())
 
     def _report(
         self,

@@ -6,6 +6,9 @@ Gitea delivers once, in order, and waits 5 s at most, so nothing is done here bu
 import hashlib
 import hmac
 import re
+import threading
+import time
+from collections.abc import Callable
 from typing import Final
 
 import httpx
@@ -17,12 +20,15 @@ from functions.bootstrap.desired import hook_fingerprint
 from shared import events
 from shared.errors import InvalidEvent, TransientError
 from shared.gitea import Gitea
+from shared.secret import Source
 from shared.web import Unauthorized
 
 PATH: Final = "/webhooks/gitea"
 EVENTS: Final = frozenset({"push", "delete", "repository"})
 HAND_OVER_SECONDS: Final = 4.0
 """Less than the 5 s after which Gitea gives a delivery up."""
+CHANGEOVER_SECONDS: Final = 600.0
+"""Longer than a resync (3 min) and the kubelet's refresh of a file (1.5 min) take together."""
 
 
 def register(gitea: Gitea, organization: str, base_url: str, secret: SecretStr) -> str:
@@ -49,18 +55,48 @@ def unregister(gitea: Gitea, organization: str, base_url: str) -> None:
             gitea.delete_hook(organization, hook)
 
 
+class Changeover:
+    """The secret that counts, and for a while the one before it, if this process has seen that one. Thread-safe.
+
+    Between the change of the secret and the next resync, which registers the webhook anew, Gitea signs with the old
+    one; what it delivers then it never delivers again.
+    """
+
+    def __init__(self, secret: Source, clock: Callable[[], float]) -> None:
+        self._secret = secret
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._now: bytes | None = None
+        self._before: tuple[bytes, float] | None = None
+
+    def accepted(self) -> list[bytes]:
+        """Those that a delivery may be signed with; none that is empty. Raises `TransientError` for want of any."""
+        now = self._secret().get_secret_value().encode()
+        with self._lock:
+            if self._now is not None and self._now != now:
+                self._before = self._now, self._clock() + CHANGEOVER_SECONDS
+            self._now = now
+            if self._before is not None and self._clock() >= self._before[1]:
+                self._before = None
+            return [secret for secret in (now, *(self._before or ())[:1]) if secret]
+
+
 class Receiver:
-    """Takes deliveries at `POST /webhooks/gitea`."""
+    """Takes deliveries at `POST /webhooks/gitea`.
+
+    `secret` is asked anew for every delivery. What was signed with the one before is taken for `CHANGEOVER_SECONDS`.
+    """
 
     def __init__(
         self,
         *,
-        secret: SecretStr | None,
+        secret: Source | None,
         broker_url: str | None,
         source: str,
         transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._secret = secret.get_secret_value().encode() if secret is not None else b""
+        self._secrets = Changeover(secret, clock) if secret is not None else None
         self._broker_url = broker_url
         self._source = source
         self._http = httpx.Client(timeout=HAND_OVER_SECONDS, transport=transport, trust_env=False)
@@ -87,11 +123,12 @@ class Receiver:
 
     def _verify(self, headers: Headers, body: bytes) -> None:
         """The bare hex HMAC-SHA256 of the body; Gitea sends the header empty when a hook has no secret."""
-        given = headers.get("X-Gitea-Signature", "")
-        if not self._secret:
-            raise Unauthorized("no webhook secret is configured here: set INFRAFORGE_WEBHOOK_SECRET")
+        given = headers.get("X-Gitea-Signature", "").encode("utf-8", "replace")
+        secrets = self._secrets.accepted() if self._secrets is not None else []
+        if not secrets:
+            raise Unauthorized("no webhook secret is configured here: set INFRAFORGE_WEBHOOK_SECRET_FILE")
         if not given:
             raise Unauthorized("the delivery has no signature: give the webhook its secret")
-        expected = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")):
+        signatures = [hmac.new(secret, body, hashlib.sha256).hexdigest().encode() for secret in secrets]
+        if not any(hmac.compare_digest(expected, given) for expected in signatures):
             raise Unauthorized("the signature does not match: the webhook has another secret")

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import git
 from pydantic import SecretStr
 
-from shared.errors import GiteaUnavailable, TransientError
+from shared.errors import Forbidden, GiteaUnavailable, TransientError
 
-from .refusals import CACHE_UNAVAILABLE, classify, repository_name
+from .refusals import CACHE_UNAVAILABLE, TOKEN_REFUSED, classify, repository_name
 
 _SETTINGS = {
     "core.fsync": "none",  # a cache that is lost in a power cut is fetched again
@@ -61,7 +61,9 @@ class Output(NamedTuple):
 
 
 class Command:
-    """Git commands for one remote. `token` is asked anew for every command, so that it can change."""
+    """Git commands for one remote. `token` is asked anew for every command, and once more before it is called refused:
+    it may just have been replaced.
+    """
 
     def __init__(self, url: str, token: Callable[[], SecretStr], timeout: float) -> None:
         self._url = url
@@ -81,6 +83,22 @@ class Command:
         for anything else. The whole process group is ended at the timeout.
         """
         token = self._token().get_secret_value()
+        try:
+            return self._run(arguments, directory, settings, variables, token)
+        except Forbidden as error:
+            renewed = self._token().get_secret_value()
+            if error.reason != TOKEN_REFUSED or renewed == token:
+                raise
+        return self._run(arguments, directory, settings, variables, renewed)
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        directory: Path,
+        settings: Mapping[str, str],
+        variables: Mapping[str, str],
+        token: str,
+    ) -> Output:
         secret = base64.b64encode(f"infraforge:{token}".encode()).decode()
         configuration = {
             **_SETTINGS,

@@ -29,7 +29,8 @@ MAX_ANSWER: Final = 32 * 1024 * 1024
 class Connection:
     """To the repository at `url`. Thread-safe; what it keeps open ends with it.
 
-    `token` is asked anew for every request and goes to that address only: no redirect is followed, no cookie kept.
+    `token` is asked anew for every request, and once more before a 401 is believed; it goes to that address only: no
+    redirect is followed, no cookie kept.
     `timeout` is in seconds, for a whole request. Every method raises Forbidden, RepositoryMissing and GiteaUnavailable
     as `refusals` says.
     """
@@ -85,11 +86,15 @@ class Connection:
     def _ask(self, method: str, what: str, expected: str, body: tuple[str, bytes] | None = None) -> bytes:
         """The page of media type `expected`; of any other one nothing, which is no answer of Git's."""
         where, token = repository_name(self._url), self._token().get_secret_value()
-        headers = {"Authorization": f"Basic {_encoded(token)}", "Accept": expected}
-        if body is not None:
-            headers["Content-Type"] = body[0]
+        address, headers = f"{self._url}/{what}", {"Accept": expected} | ({"Content-Type": body[0]} if body else {})
+        content = body[1] if body else None
         try:
-            answer, page = self._exchange(method, f"{self._url}/{what}", headers, body[1] if body else None)
+            answer, page = self._exchange(method, address, headers | _shown(token), content)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                renewed = self._token().get_secret_value()
+                if renewed != token:  # it was replaced since; nothing was done for the old one
+                    token = renewed
+                    answer, page = self._exchange(method, address, headers | _shown(token), content)
         except httpx.TimeoutException as error:
             raise GiteaUnavailable(f"{where} did not answer within {self._timeout:g} seconds") from error
         except httpx.HTTPError as error:
@@ -115,6 +120,10 @@ class Connection:
 
     def _strange(self, error: NotGit) -> GiteaUnavailable:
         return GiteaUnavailable(f"{repository_name(self._url)} does not answer as a Git server: {error}")
+
+
+def _shown(token: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {_encoded(token)}"}
 
 
 def _encoded(token: str) -> str:

@@ -34,6 +34,7 @@ class PushDeclined(Forbidden):
         super().__init__(message, reason=Forbidden.__name__)
 
 
+TOKEN_REFUSED = "TokenRefused"  # noqa: S105 - the name of a reason
 CACHE_UNAVAILABLE = "CacheUnavailable"
 """The reason when the directory of the cache cannot be written."""
 
@@ -129,7 +130,7 @@ def unclassified(stderr: str, url: str) -> GiteaUnavailable:
 def _token_refused(where: str) -> Forbidden:
     return Forbidden(
         f"Gitea does not accept the token for {where}: it is wrong, expired or revoked; give the function a valid one",
-        reason="TokenRefused",
+        reason=TOKEN_REFUSED,
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError, without_credentials
 from shared.git import message
 from shared.history import PastCommit
+from shared.secret import Source
 
 PAGE: Final = 50
 """Gitea caps a page at 50, whatever is asked."""
@@ -56,16 +57,19 @@ class Hook:
 class Gitea:
     """A client of one Gitea, at `endpoint`. Thread-safe; the token goes to that endpoint only.
 
+    The token is asked anew for every request, and once more before a 401 is believed: it may just have been replaced.
+
     Every method raises `GiteaUnavailable` for a time-out, a refused connection, 429 and 5xx, and `Forbidden` for 401
     and 403, with Gitea's own words.
     """
 
     def __init__(
-        self, endpoint: str, token: SecretStr, *, timeout: float, transport: httpx.BaseTransport | None = None
+        self, endpoint: str, token: Source, *, timeout: float, transport: httpx.BaseTransport | None = None
     ) -> None:
+        self._token = token
         self._http = httpx.Client(
             base_url=f"{endpoint}/api/v1",
-            headers={"Authorization": f"token {token.get_secret_value()}", "Accept": "application/json"},
+            headers={"Accept": "application/json"},
             timeout=timeout,
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             transport=transport,
@@ -192,8 +196,11 @@ class Gitea:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Any:
+        token = self._token()
         try:
-            response = self._http.request(method, path, params=query, json=body)
+            response = self._http.request(method, path, params=query, json=body, headers=_shown(token))
+            if response.status_code == httpx.codes.UNAUTHORIZED and (renewed := self._token()) != token:
+                response = self._http.request(method, path, params=query, json=body, headers=_shown(renewed))
         except httpx.HTTPError as error:
             raise GiteaUnavailable(f"Gitea does not answer: {type(error).__name__}") from error
         if not response.is_success:
@@ -202,6 +209,10 @@ class Gitea:
             return response.json() if response.content else None
         except (ValueError, RecursionError) as error:
             raise GiteaUnavailable("Gitea answered with something that is not JSON") from error
+
+
+def _shown(token: SecretStr) -> dict[str, str]:
+    return {"Authorization": f"token {token.get_secret_value()}"}
 
 
 def _hook(document: Mapping[str, Any]) -> Hook:
@@ -238,7 +249,9 @@ def _failure(response: httpx.Response, path: str) -> InfraForgeError:
     status, words = response.status_code, _words(response)
     if status == 401:  # noqa: PLR2004 - HTTP's own numbers are their names
         return Forbidden(
-            f"Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN ({words})", reason="TokenRefused"
+            "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN, or what is in the file that "
+            f"INFRAFORGE_GITEA_TOKEN_FILE names ({words})",
+            reason="TokenRefused",
         )
     if status == 403:  # noqa: PLR2004 - as above
         return Forbidden(f"Gitea refuses us at {path}: {words}", reason="GiteaForbidden")

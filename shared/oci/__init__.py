@@ -1,7 +1,7 @@
 """OCI registries: image references, who may be asked, the digest that a tag stands for, and charts."""
 
 from shared.oci.charts import ChartMissing, ChartRegistries
-from shared.oci.credentials import Credentials, InvalidCredentials, Login
+from shared.oci.credentials import Credentials, CredentialsFile, InvalidCredentials, Login
 from shared.oci.hosts import Authority, HostNotAllowed, HostPolicy
 from shared.oci.outcomes import NotAllowed, Private, Resolution, Resolved, TagMissing, Unavailable
 from shared.oci.reference import Reference, parse
@@ -12,6 +12,7 @@ __all__ = [
     "ChartMissing",
     "ChartRegistries",
     "Credentials",
+    "CredentialsFile",
     "HostNotAllowed",
     "HostPolicy",
     "InvalidCredentials",

@@ -12,13 +12,17 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 
+from shared import secret
+from shared.errors import RegistryUnavailable
 from shared.oci.hosts import ALIASES, Authority
 
 logger = logging.getLogger(__name__)
+
+_MEND: Final = "mend the file, which INFRAFORGE_REGISTRY_CREDENTIALS_FILE names"
 
 
 class InvalidCredentials(ValueError):
@@ -73,14 +77,47 @@ class Credentials:
     @classmethod
     def from_file(cls, path: Path) -> "Credentials":
         """From a file such as a mounted Secret's `.dockerconfigjson`. Raises `InvalidCredentials` or OSError."""
+        return cls.from_text(path.read_bytes(), path)
+
+    @classmethod
+    def from_text(cls, text: bytes, path: Path) -> "Credentials":
+        """From what was read at `path`. Raises `InvalidCredentials`."""
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+            config = json.loads(text)
+        except (ValueError, RecursionError):
             # Not chained: the decoder's error carries the document.
             raise InvalidCredentials(f"registry credentials: {path} is not JSON") from None
         if not isinstance(config, Mapping):
             raise InvalidCredentials(f"registry credentials: {path} is not an object with auths")
         return cls.from_docker_config(config)
+
+
+class CredentialsFile(Credentials):
+    """The logins of a file that may change while we run: read whenever one is asked for, some 10 µs."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._read: tuple[bytes, Credentials] | None = None
+
+    def __repr__(self) -> str:
+        return f"CredentialsFile({str(self._path)!r})"
+
+    def login(self, host: Authority) -> Login | None:
+        """The login to show to `host` now. Raises `RegistryUnavailable` when the file is not what it should be."""
+        try:
+            text = secret.content(self._path)
+            known = self._read  # one look: other threads write it too
+            if known is None or known[0] != text:
+                known = self._read = text, Credentials.from_text(text, self._path)
+        except OSError as error:
+            how = f"cannot be read ({error.strerror or type(error).__name__})"
+            raise RegistryUnavailable(
+                f"registry credentials: {self._path} {how}: {_MEND}", reason=secret.UNREADABLE
+            ) from error
+        except InvalidCredentials as error:
+            raise RegistryUnavailable(f"{error}: {_MEND}", reason=secret.UNREADABLE) from None
+        return known[1].login(host)
 
 
 def _host(key: str) -> Authority | None:

@@ -60,7 +60,7 @@ class Platform:
 
     def __post_init__(self) -> None:
         self.layout = Layout(GITEA_URL, "argocd", self.settings.get("value_files", "ref"))
-        self.gitea = Gitea(self.server.endpoint, self.settings.get("token", self.server.token), timeout=10)
+        self.gitea = Gitea(self.server.endpoint, lambda: self.settings.get("token", self.server.token), timeout=10)
         self.repositories: dict[str, Repository] = {}
 
     def repository(self, organization: str, name: str) -> Repository:

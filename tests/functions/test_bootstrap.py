@@ -231,7 +231,7 @@ def test_wrong_token(gitea_server: GiteaServer, tmp_path: Path) -> None:
     )
     status, reason, message = ready(platform.bootstrap())
     assert (status, reason) == ("False", "TokenRefused")
-    assert message.startswith("Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN (")
+    assert message.startswith("Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN, or what is in the file ")
     assert "0123456789" not in str(platform.kube.objects)
     platform.gitea.close()
 

@@ -176,7 +176,8 @@ WRONG = [
     ("application", "INFRAFORGE_VALUE_FILES", CANARY, "Input should be 'ref' or 'raw'"),
     ("bootstrap", "INFRAFORGE_BODY_LIMIT", CANARY,
      "Input should be a valid integer, unable to parse string as an integer"),
-    ("platform", "INFRAFORGE_GITEA_TOKEN", "", "Field required"),
+    ("platform", "INFRAFORGE_GITEA_TOKEN_FILE", "/run/token",
+     "both it and INFRAFORGE_GITEA_TOKEN are set: give exactly one of the two"),
 ]  # fmt: skip
 
 

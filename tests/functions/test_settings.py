@@ -33,7 +33,7 @@ def test_every_setting_is_described(settings: type[Settings]) -> None:
 @pytest.mark.parametrize("settings", CLASSES)
 def test_a_token_is_all_that_is_needed(settings: type[Settings]) -> None:
     read = settings.from_environment()
-    assert read.gitea_token.get_secret_value() == "a-token"
+    assert read.gitea_secret().get_secret_value() == "a-token"
     assert read.gitea_url == "http://gitea-http.gitea.svc:3000", "as in the seed's claims"
     assert read.gitea_endpoint == read.gitea_url
     assert read.system_namespace == "platform-system"
@@ -88,7 +88,6 @@ URL = "must be an http:// or https:// URL with a host, and without user, passwor
 TOKEN = "must be a token: printable ASCII without blanks"
 JSON = 'must be JSON, such as ["a", "b"] for a list or {"a": "b"} for a map'
 WRONG = [
-    ("GITEA_TOKEN", "", "Field required", "nothing works without"),
     ("GITEA_TOKEN", f"{CANARY} {CANARY}", TOKEN, "two words"),
     ("GITEA_TOKEN", f"{CANARY}\n{CANARY}", TOKEN, "two lines: a header would be split"),
     ("GITEA_TOKEN", f"{CANARY}é", TOKEN, "no header holds it"),
@@ -129,6 +128,46 @@ def test_a_wrong_setting_is_named(
     assert str(caught.value) == f"INFRAFORGE_{name}: {message}", why
     assert caught.value.reason == "InvalidSettings"
     assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+PAIRS = [
+    ("GITEA_TOKEN", Settings, "gitea_secret"),
+    ("ARGOCD_TOKEN", BootstrapSettings, "argocd_secret"),
+    ("WEBHOOK_SECRET", BootstrapSettings, "signing_secret"),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "secret"), PAIRS, ids=[case[0] for case in PAIRS])
+def test_a_credential_is_given_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, settings: type[Settings], secret: str
+) -> None:
+    """As it is or in a file; both at once is refused, since nobody could tell which one counts."""
+    (tmp_path / "file").write_text("from-the-file\n")
+    monkeypatch.setenv(f"INFRAFORGE_{name}", "from-the-variable")
+    assert getattr(settings.from_environment(), secret)().get_secret_value() == "from-the-variable"
+    monkeypatch.setenv(f"INFRAFORGE_{name}_FILE", str(tmp_path / "file"))
+    with pytest.raises(PermanentError) as caught:
+        settings.from_environment()
+    both = f"INFRAFORGE_{name}_FILE: both it and INFRAFORGE_{name} are set: give exactly one of the two"
+    assert str(caught.value) == both
+    monkeypatch.setenv(f"INFRAFORGE_{name}", "")
+    read = settings.from_environment()
+    assert getattr(read, secret)().get_secret_value() == "from-the-file"
+    (tmp_path / "file").write_text("from-the-file-now\n")
+    assert getattr(read, secret)().get_secret_value() == "from-the-file-now"
+
+
+def test_a_credential_that_is_needed_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one for Gitea; the others may be left out."""
+    monkeypatch.setenv("INFRAFORGE_GITEA_TOKEN", "")
+    with pytest.raises(PermanentError) as caught:
+        BootstrapSettings.from_environment()
+    assert str(caught.value) == (
+        "INFRAFORGE_GITEA_TOKEN_FILE: neither it nor INFRAFORGE_GITEA_TOKEN is set: give exactly one of the two"
+    )
+    monkeypatch.setenv("INFRAFORGE_GITEA_TOKEN", "a-token")
+    read = BootstrapSettings.from_environment()
+    assert (read.argocd_secret, read.signing_secret) == (None, None)
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

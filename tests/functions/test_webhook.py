@@ -13,9 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from functions.bootstrap.webhook import PATH, Receiver
+from functions.bootstrap.webhook import CHANGEOVER_SECONDS, PATH, Receiver
 from shared.events import DELIVERIES as KINDS_OF_DELIVERIES
 from shared.events import Delivery, parse
+from shared.secret import Secret, fixed
 from shared.telemetry import Metrics
 from shared.web import Endpoint
 from tests.shared.kube.server import Answers, serving
@@ -29,7 +30,11 @@ LIMIT = 100_000
 
 def function(broker: str | None, secret: SecretStr | None = SECRET) -> FlaskClient:
     """A client of a function that takes deliveries."""
-    receiver = Receiver(secret=secret, broker_url=broker, source=SOURCE)
+    return serving_with(Receiver(secret=None if secret is None else fixed(secret), broker_url=broker, source=SOURCE))
+
+
+def serving_with(receiver: Receiver) -> FlaskClient:
+    """A client of a function with that receiver."""
     endpoint = Endpoint(
         react=lambda _: None,
         pings={},
@@ -158,7 +163,7 @@ def test_without_a_secret_nothing_verifies(broker: str, secret: SecretStr | None
     signature = hmac.new(b"", GOOD["body"].encode(), hashlib.sha256).hexdigest()
     assert deliver(function(broker, secret), GOOD, X_Gitea_Signature=signature) == (
         401,
-        "Unauthorized: no webhook secret is configured here: set INFRAFORGE_WEBHOOK_SECRET\n",
+        "Unauthorized: no webhook secret is configured here: set INFRAFORGE_WEBHOOK_SECRET_FILE\n",
     )
 
 
@@ -221,3 +226,50 @@ def test_a_delivery_that_is_sent_again_is_the_same_event(broker: str, answers: A
     first, second = answers.asked
     assert first.headers["ce-id"] == second.headers["ce-id"] == GOOD["headers"]["X-Gitea-Delivery"]
     assert first.headers["ce-source"] == second.headers["ce-source"]
+
+
+def under(secret: bytes) -> str:
+    """What Gitea would sign the delivery with."""
+    return hmac.new(secret, GOOD["body"].encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_secret_that_changes(broker: str, answers: Answers, tmp_path: Path) -> None:
+    """The new one counts at once, the one before it until the webhook is surely registered anew, and older ones never.
+
+    Gitea never delivers again, so what it signs until then would be lost.
+    """
+    file, now = tmp_path / "secret", [0.0]
+    secret = Secret("INFRAFORGE_WEBHOOK_SECRET", file=file, is_token=False)
+    client = serving_with(Receiver(secret=secret, broker_url=broker, source=SOURCE, clock=lambda: now[0]))
+
+    def taken(signed_with: bytes) -> bool:
+        answers.give(202, "")
+        status, _ = deliver(client, GOOD, X_Gitea_Signature=under(signed_with))
+        assert status in (202, 401)
+        return status == 202
+
+    file.write_text("first\n")
+    assert [taken(b"first"), taken(b"second"), taken(b"first\n")] == [True, False, False]
+    file.write_text("second")
+    assert [taken(b"second"), taken(b"first"), taken(b"third"), taken(b"")] == [True, True, False, False]
+    file.write_text("third")
+    assert [taken(b"third"), taken(b"second"), taken(b"first")] == [True, True, False]
+    now[0] += CHANGEOVER_SECONDS - 1
+    assert [taken(b"third"), taken(b"second")] == [True, True]
+    now[0] += 1
+    assert [taken(b"third"), taken(b"second")] == [True, False]
+
+
+def test_a_secret_that_cannot_be_read(broker: str, answers: Answers, tmp_path: Path) -> None:
+    """503, which Gitea shows beside the delivery: the file, and nothing of what was signed with before."""
+    file = tmp_path / "secret"
+    file.write_text("s3cret")
+    secret = Secret("INFRAFORGE_WEBHOOK_SECRET", file=file, is_token=False)
+    client = serving_with(Receiver(secret=secret, broker_url=broker, source=SOURCE))
+    answers.give(202, "")
+    assert deliver(client, GOOD)[0] == 202
+    file.write_text("")
+    status, text = deliver(client, GOOD)
+    assert (status, text.partition(":")[0]) == (503, "CredentialUnreadable")
+    assert f"{file} is empty" in text
+    assert len(answers.asked) == 1

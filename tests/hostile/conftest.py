@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from functions.bootstrap.webhook import PATH, Receiver
 from shared.kube.client import Document, Resource
+from shared.secret import fixed
 from shared.web import Endpoint
 from tests.fakes import FakeKube
 from tests.functions.conftest import gitea_server
@@ -139,7 +140,7 @@ def functions(gitea_server: GiteaServer, tmp_path_factory: pytest.TempPathFactor
 
 def _serve(platform: Platform, kind: str) -> FlaskClient:
     receiver = Receiver(
-        secret=SECRET,
+        secret=fixed(SECRET),
         broker_url="http://broker.test",
         source=GITEA_URL,
         transport=httpx.MockTransport(lambda _: httpx.Response(202)),

@@ -77,6 +77,29 @@ def test_a_new_token_is_used_at_once(backend: Backend, tmp_path: Path) -> None:
     write(repository)
 
 
+def test_a_token_that_is_replaced_in_the_middle_is_no_refusal(backend: Backend, tmp_path: Path) -> None:
+    """Whichever request of a write is refused, one of ours or one of Git's: the token is read once more."""
+    seed(backend.path(NAME), 3)
+
+    def asked_by(folder: str, old: int) -> int:
+        """How often a first write from there asks for its token, which is an old one at one of those times."""
+        times = 0
+
+        def token() -> SecretStr:
+            nonlocal times
+            times += 1
+            return SecretStr("old" if times == old else TOKEN)
+
+        repository = Repository(tmp_path / folder, Remote(backend.url(NAME)), token=token, author=Author("a", "b"))
+        write(repository, folder.encode())
+        return times
+
+    usual = asked_by("none", 0)
+    assert usual >= 3, "list, fetch, push"
+    assert [asked_by(str(turn), turn) >= usual for turn in range(1, usual + 1)] == [True] * usual
+    assert sum(asked_by(f"again-{turn}", turn) > usual for turn in range(1, usual + 1)) >= 3
+
+
 def test_a_missing_repository_is_told_apart(opened: Opener) -> None:
     with pytest.raises(RepositoryMissing, match="infraforge/nothere does not exist"):
         write(opened(name="infraforge/nothere"))

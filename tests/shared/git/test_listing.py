@@ -93,13 +93,23 @@ def test_an_empty_repository_of_git_itself(backend: Backend) -> None:
 
 
 def test_requests_share_a_connection_and_a_new_token_counts_at_once(backend: Backend) -> None:
-    tokens = [TOKEN, "wrong", TOKEN]
+    tokens = [TOKEN, "wrong", "wrong", TOKEN]  # a refused one is asked for once more
     asked = Connection(backend.url(NAME), lambda: SecretStr(tokens.pop(0)), 20)
     assert asked.references() == {}
     with pytest.raises(Forbidden, match="does not accept the token") as caught:
         asked.references()
     assert caught.value.reason == "TokenRefused"
     assert asked.references() == {}
+
+
+def test_a_token_that_was_replaced_meanwhile_is_no_refusal(backend: Backend) -> None:
+    """It is read once more before a 401 is believed, and only once."""
+    tokens = ["old", TOKEN]
+    assert Connection(backend.url(NAME), lambda: SecretStr(tokens.pop(0)), 20).references() == {}
+    tokens = ["old", "older", TOKEN]
+    with pytest.raises(Forbidden):
+        Connection(backend.url(NAME), lambda: SecretStr(tokens.pop(0)), 20).references()
+    assert tokens == [TOKEN]
 
 
 GOOD: list[tuple[bytes, dict[str, str], str]] = [

@@ -9,6 +9,7 @@ import httpx
 from pydantic import SecretStr
 
 from shared.gitea import Gitea
+from shared.secret import fixed
 
 TOKEN = "canary-of-gitea"
 ENDPOINT = "http://gitea.test:3000/sub"
@@ -48,4 +49,4 @@ class Edge:
 
 
 def client(edge: Callable[[httpx.Request], httpx.Response]) -> Gitea:
-    return Gitea(ENDPOINT, SecretStr(TOKEN), timeout=5, transport=httpx.MockTransport(edge))
+    return Gitea(ENDPOINT, fixed(SecretStr(TOKEN)), timeout=5, transport=httpx.MockTransport(edge))

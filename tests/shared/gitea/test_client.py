@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError
 from shared.gitea import Gitea, Hook
 from shared.gitea.client import GiteaNotFound, GiteaRefused
-from tests.shared.gitea.edge import TOKEN, Edge, client, recorded
+from tests.shared.gitea.edge import ENDPOINT, TOKEN, Edge, client, recorded
 
 
 def test_what_every_request_carries() -> None:
@@ -209,12 +209,16 @@ def raising(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
     return edge
 
 
+REFUSED_TOKEN = (
+    "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN, or what is in the file that "
+    "INFRAFORGE_GITEA_TOKEN_FILE names (invalid username, password or token)"
+)
 LONG = "<html>" + "x" * 5000
 FAILURES = [
     (Edge("user-token-wrong"), Forbidden, "TokenRefused",
-     "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN (invalid username, password or token)", "401"),
+     REFUSED_TOKEN, "401"),
     (Edge("user-token-deleted"), Forbidden, "TokenRefused",
-     "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN (invalid username, password or token)", "revoked"),
+     REFUSED_TOKEN, "revoked"),
     (Edge("user-readonly-token-missing-scope"), Forbidden, "GiteaForbidden",
      "Gitea refuses us at /user: token does not have at least one of required scope(s), required=[read:user], "
      "token scope=read:organization,read:repository", "403 names the scope"),
@@ -256,6 +260,41 @@ def test_failures(
     assert type(caught.value) is kind, why
     assert (caught.value.reason, str(caught.value)) == (reason, message)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+def replaced(*tokens: str) -> Callable[[], SecretStr]:
+    """A token that is another one whenever it is asked for, and stays the last one."""
+    left = list(tokens)
+    return lambda: SecretStr(left.pop(0) if len(left) > 1 else left[0])
+
+
+def test_a_token_that_was_replaced_meanwhile_is_no_refusal() -> None:
+    """It is read once more before a 401 is believed, and what was asked is asked again, with its body."""
+    edge = Edge("user-token-deleted", httpx.Response(201, json={}))
+    gitea = Gitea(ENDPOINT, replaced("old", "new"), timeout=5, transport=httpx.MockTransport(edge))
+    gitea.create_hook("o", "http://hook.test", SecretStr("s"), frozenset({"push"}))
+    assert [one.headers["Authorization"] for one in edge.asked] == ["token old", "token new"]
+    assert edge.asked[0].content == edge.asked[1].content
+    assert edge.asked[0].url == edge.asked[1].url
+    gitea.close()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "asked", "why"),
+    [
+        (("same",), ["token same"], "nobody replaced it"),
+        (("old", "new", "newest"), ["token old", "token new"], "the new one is refused too: that is believed"),
+    ],
+    ids=["the same", "refused twice"],
+)
+def test_a_401_that_stays_one(tokens: tuple[str, ...], asked: list[str], why: str) -> None:
+    edge = Edge("user-token-deleted", "user-token-deleted")
+    gitea = Gitea(ENDPOINT, replaced(*tokens), timeout=5, transport=httpx.MockTransport(edge))
+    with pytest.raises(Forbidden) as caught:
+        gitea.ping()
+    assert caught.value.reason == "TokenRefused"
+    assert [one.headers["Authorization"] for one in edge.asked] == asked, why
+    gitea.close()
 
 
 def test_a_client_hides_its_token() -> None:

@@ -3,11 +3,13 @@
 import base64
 import json
 import logging
+import traceback
 from pathlib import Path
 
 import pytest
 
-from shared.oci import Authority, Credentials, InvalidCredentials
+from shared.errors import RegistryUnavailable
+from shared.oci import Authority, Credentials, CredentialsFile, InvalidCredentials
 
 AUTH = base64.b64encode(b"bob:hunter2").decode()
 
@@ -94,3 +96,45 @@ def test_nothing_shows_a_password(tmp_path: Path) -> None:
     for shown in (repr(credentials), repr(login), str(login.basic())):
         assert "hunter2" not in shown
         assert AUTH not in shown
+
+
+def test_a_file_counts_as_it_is_now(tmp_path: Path) -> None:
+    """A Secret that is mounted changes while we run: the next login is of what is there, parsed once."""
+    path, ghcr, docker = tmp_path / ".dockerconfigjson", Authority("ghcr.io"), Authority("registry-1.docker.io")
+    path.write_text(json.dumps({"auths": {"ghcr.io": {"auth": AUTH}}}))
+    credentials = CredentialsFile(path)
+    first = credentials.login(ghcr)
+    assert first is not None
+    assert credentials.login(ghcr) is first
+    assert credentials.login(docker) is None
+    path.write_text(json.dumps({"auths": {"docker.io": {"username": "u", "password": "renewed"}}}))
+    assert credentials.login(ghcr) is None
+    renewed = credentials.login(docker)
+    assert renewed is not None
+    assert renewed.password.get_secret_value() == "renewed"
+    assert repr(credentials) == f"CredentialsFile({str(path)!r})"
+
+
+MEND = "mend the file, which INFRAFORGE_REGISTRY_CREDENTIALS_FILE names"
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        (None, "{path} cannot be read (No such file or directory)"),
+        ("", "{path} is not JSON"),
+        ('{"auths": {"ghcr.io": "hunter2"}}', "the entry of 'ghcr.io' is not a map"),
+    ],
+)
+def test_a_file_that_is_none_keeps_images_waiting(tmp_path: Path, text: str | None, how: str) -> None:
+    """Nothing was learned about an image: another try may find the file mended, and nothing is held back for it."""
+    path = tmp_path / ".dockerconfigjson"
+    credentials = CredentialsFile(path)
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(RegistryUnavailable) as caught:
+        credentials.login(Authority("ghcr.io"))
+    assert str(caught.value) == f"registry credentials: {how.format(path=path)}: {MEND}"
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    path.write_text(json.dumps({"auths": {"ghcr.io": {"auth": AUTH}}}))
+    assert credentials.login(Authority("ghcr.io")) is not None
