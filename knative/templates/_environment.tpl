@@ -1,0 +1,110 @@
+{{/* Labels of a pod, which do not change with a version: root, component. */}}
+{{- define "infraforge.podLabels" -}}
+app.kubernetes.io/name: infraforge
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/part-of: infraforge
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* What every function is told. */}}
+{{- define "infraforge.env.all" -}}
+- name: THREADS
+  value: {{ .Values.functions.threads | quote }}
+- name: INFRAFORGE_SYSTEM_NAMESPACE
+  value: {{ .Release.Namespace }}
+{{- include "infraforge.settings" (dict "root" . "names" (list "argocdNamespace" "bodyLimit" "maxWaiting" "timeout" "tracesEndpoint")) }}
+{{- if .Values.oidc.enabled }}
+{{- include "infraforge.env.oidc" . }}
+{{- end }}
+{{- end }}
+
+{{/* What the functions of claims are told. */}}
+{{- define "infraforge.env.claims" -}}
+{{- include "infraforge.env.all" . }}
+- name: INFRAFORGE_GITEA_TOKEN_FILE
+  value: /var/run/infraforge/gitea/token
+- name: INFRAFORGE_CACHE_DIR
+  value: /var/cache/infraforge
+{{- include "infraforge.settings" (dict "root" . "names" (list "giteaUrl" "giteaEndpoint" "clusterTypes" "environmentNamespaces" "valueFiles" "authorName" "authorEmail" "removalLimit" "removalShare")) }}
+{{- end }}
+
+{{- define "infraforge.env.application" -}}
+{{- include "infraforge.env.claims" . }}
+{{- include "infraforge.settings" (dict "root" . "names" (list "registryMirrors" "allowedRegistries" "registryTimeout" "registryCoolDown")) }}
+{{- if .Values.secrets.registry }}
+- name: INFRAFORGE_REGISTRY_CREDENTIALS_FILE
+  value: /var/run/infraforge/registry/.dockerconfigjson
+{{- end }}
+{{- end }}
+
+{{- define "infraforge.env.platform" -}}
+{{- include "infraforge.env.claims" . }}
+{{- end }}
+
+{{- define "infraforge.env.bootstrap" -}}
+{{- include "infraforge.env.claims" . }}
+{{- include "infraforge.settings" (dict "root" . "names" (list "chartRegistries" "deniedKinds")) }}
+- name: INFRAFORGE_BROKER_URL
+  value: {{ include "infraforge.brokerUrl" . }}
+{{- if .Values.secrets.argocd }}
+- name: INFRAFORGE_ARGOCD_TOKEN_FILE
+  value: /var/run/infraforge/argocd/token
+{{- end }}
+{{- if .Values.secrets.webhook }}
+- name: INFRAFORGE_WEBHOOK_SECRET_FILE
+  value: /var/run/infraforge/webhook/secret
+- name: INFRAFORGE_WEBHOOK_URL
+  value: {{ include "infraforge.webhookUrl" . }}
+{{- end }}
+{{- end }}
+
+{{- define "infraforge.env.deadletters" -}}
+{{- include "infraforge.env.all" . }}
+{{- include "infraforge.settings" (dict "root" . "names" (list "lettersKept")) }}
+- name: INFRAFORGE_BROKER_URL
+  value: {{ include "infraforge.brokerUrl" . }}
+{{- end }}
+
+{{- define "infraforge.env.oidc" -}}
+{{- end }}
+
+{{/* The Secrets that a function reads, as name → Secret: root, function. */}}
+{{- define "infraforge.secrets" -}}
+{{- $all := .root.Values.secrets -}}
+{{- $wanted := dict "bootstrap" (list "gitea" "argocd" "webhook") "application" (list "gitea" "registry") "platform" (list "gitea") "deadletters" (list) -}}
+{{- $found := dict -}}
+{{- range $name := get $wanted .function }}{{ with get $all $name }}{{ $_ := set $found $name . }}{{ end }}{{ end -}}
+{{- toJson $found -}}
+{{- end }}
+
+{{- define "infraforge.mounts" -}}
+{{- range $name, $_ := include "infraforge.secrets" . | fromJson }}
+- name: {{ $name }}
+  mountPath: /var/run/infraforge/{{ $name }}
+  readOnly: true
+{{- end }}
+{{- if ne .function "deadletters" }}
+- name: cache
+  mountPath: /var/cache/infraforge
+{{- end }}
+- name: tmp
+  mountPath: /tmp
+{{- end }}
+
+{{/* Readable by all: fsGroup is behind a feature of Knative, and the container is not root. */}}
+{{- define "infraforge.volumes" -}}
+{{- range $name, $secret := include "infraforge.secrets" . | fromJson }}
+- name: {{ $name }}
+  secret:
+    secretName: {{ $secret }}
+    defaultMode: 0444
+{{- end }}
+{{- if ne .function "deadletters" }}
+- name: cache
+  emptyDir:
+    sizeLimit: {{ get (get .root.Values.functions .function) "cacheSize" }}
+{{- end }}
+- name: tmp
+  emptyDir:
+    sizeLimit: 256Mi
+{{- end }}

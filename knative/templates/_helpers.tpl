@@ -1,0 +1,83 @@
+{{/* Labels of every object; give a dict of root and, where there is one, component. */}}
+{{- define "infraforge.labels" -}}
+app.kubernetes.io/name: infraforge
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/part-of: infraforge
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* metadata of a namespaced object of the release: root, name, component. */}}
+{{- define "infraforge.metadata" -}}
+name: {{ .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "infraforge.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* The image of a function: root, image (the dead-letter consumer, the setup Job and the test run bootstrap's). */}}
+{{- define "infraforge.image" -}}
+{{- $image := .root.Values.image -}}
+{{- $name := printf "%s/%s" $image.repository .image -}}
+{{- with get $image.digests .image }}{{ printf "%s@%s" $name . }}{{ else }}{{ printf "%s:%s" $name ($image.tag | default .root.Chart.AppVersion) }}{{ end -}}
+{{- end }}
+
+{{/* What the restricted Pod Security Standard asks of a container, all of it allowed by Knative without a feature. */}}
+{{- define "infraforge.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* Settings as environment: root, names. Text as it is, everything else as JSON; what is empty is not set. */}}
+{{- define "infraforge.settings" -}}
+{{- $settings := .root.Values.settings }}
+{{- range .names }}
+{{- $value := get $settings . }}
+{{- if not (kindIs "string" $value) }}{{ $value = $value | toJson }}{{ end }}
+{{- if not (has $value (list "" "null" "[]" "{}")) }}
+- name: INFRAFORGE_{{ snakecase . | upper }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The address of the Broker inside the cluster. */}}
+{{- define "infraforge.brokerUrl" -}}
+{{- $ingress := ternary "kafka-broker-ingress" "broker-ingress" .Values.broker.kafka.enabled -}}
+{{- .Values.settings.brokerUrl | default (printf "http://%s.knative-eventing.svc.%s/%s/infraforge" $ingress .Values.clusterDomain .Release.Namespace) -}}
+{{- end }}
+
+{{/* The address of the bootstrap function as Gitea reaches it. */}}
+{{- define "infraforge.webhookUrl" -}}
+{{- $public := .Values.webhook.public -}}
+{{- $own := printf "http://infraforge-bootstrap.%s.svc.%s" .Release.Namespace .Values.clusterDomain -}}
+{{- if $public.enabled }}{{ $own = printf "%s://%s" (ternary "https" "http" (ne $public.tlsSecret "")) $public.host }}{{ end -}}
+{{- .Values.settings.webhookUrl | default $own -}}
+{{- end }}
+
+{{/* A subscriber or sink that is a Knative Service: its name. */}}
+{{- define "infraforge.service" -}}
+ref:
+  apiVersion: serving.knative.dev/v1
+  kind: Service
+  name: {{ . }}
+{{- end }}
+
+{{/* The sink of a source: the Broker. */}}
+{{- define "infraforge.sink" -}}
+ref:
+  apiVersion: eventing.knative.dev/v1
+  kind: Broker
+  name: infraforge
+{{- end }}
