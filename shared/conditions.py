@@ -18,6 +18,10 @@ IMAGES_RESOLVED: Final = "ImagesResolved"
 COMMITTED: Final = "Committed"
 DEPLOYED: Final = "Deployed"
 ORPHANED_ENVIRONMENTS: Final = "OrphanedEnvironments"
+DELIVERED: Final = "Delivered"
+"""False while an event about the claim is given up and no function has dealt with the claim since; else absent."""
+GIVEN_UP: Final = "GivenUp"
+"""The reason of `Delivered`."""
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 

@@ -17,6 +17,10 @@ class Report(Generic[StatusT]):
 
     `steps` are the condition types in the order in which they are reached. A step that the try did not get to is
     `Unknown/NotReached`, so that a status never repeats what nobody has looked at since.
+
+    `Delivered` stands beside them, and another function writes it. It goes with the first try that ends in something
+    else than a fault that passes: the claim has been dealt with since. A try that failed leaves it, since its event
+    may be given up like the one before, and a condition that came and went would make events without end.
     """
 
     def __init__(self, recorded: StatusT, steps: Iterable[str]) -> None:
@@ -26,6 +30,7 @@ class Report(Generic[StatusT]):
         }
         self._fields: dict[str, Any] = {}
         self._step: str | None = None
+        self._kept: tuple[str, ...] = ()
 
     def enter(self, step: str) -> None:
         """From here on a failure belongs to `step`."""
@@ -60,6 +65,7 @@ class Report(Generic[StatusT]):
     def fail(self, error: InfraForgeError) -> None:
         """The try ended here."""
         message = str(error)
+        self._kept = (conditions.DELIVERED,) if isinstance(error, TransientError) else ()
         if self._step is not None:
             status: conditions.ConditionStatus = "Unknown" if isinstance(error, TransientError) else "False"
             self.mark(self._step, status, error.reason, message)
@@ -78,5 +84,7 @@ class Report(Generic[StatusT]):
         merged: list[Condition] = conditions.merge(
             self.recorded.conditions, self._conditions.values(), generation=generation, now=now
         )
+        kept = [one for one in self.recorded.conditions if one.type in self._kept]
+        merged = sorted([*merged, *kept], key=lambda one: one.type)
         update = self._fields | {"conditions": merged, "observedGeneration": generation}
         return self.recorded.model_copy(update=update)

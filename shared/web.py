@@ -62,6 +62,10 @@ class Endpoint:
     routes: Mapping[tuple[str, str], Callable[[Request, bytes], Response]] = field(default_factory=dict)
 
     notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    parse: Callable[[Mapping[str, str], bytes], events.Event] = events.parse
+    """The event in a request; what `react` is called with."""
+    done: int = 204
+    """The answer when there is nothing to say."""
     tracing: Tracing = field(default_factory=Tracing)
 
     _slots: threading.BoundedSemaphore = field(init=False, repr=False, compare=False)
@@ -121,12 +125,12 @@ class Endpoint:
 
     def _event(self, request: Request) -> Response:
         with self.metrics.measure() as outcome, self.metrics.in_flight.track_inprogress():
-            event = events.parse(dict(request.headers), self._body(request))
+            event = self.parse(dict(request.headers), self._body(request))
             outcome.kind = event.type if event.type in events.KNOWN else "other"
             with self.tracing.event(event.type, event.id, event.traceparent):
                 reply, trace = self.react(event), self.tracing.headers()
         if reply is None:
-            return Response(status=204)
+            return Response(status=self.done)
         headers, body = reply
         return Response(body, 200, headers | trace)
 

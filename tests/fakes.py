@@ -119,7 +119,16 @@ class FakeKube(Kube):
         self.objects[(resource.plural, namespace, name)] = merged
         return copy.deepcopy(merged)
 
-    def delete(self, resource: Resource, namespace: str, name: str, *, orphans: bool = False) -> None:
+    def names(self, resource: Resource, namespace: str) -> Iterator[Document]:
+        for document in self.list(resource, namespace):
+            yield {"metadata": document["metadata"]}
+
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, orphans: bool = False, version: str | None = None
+    ) -> None:
+        live = self.objects.get((resource.plural, namespace, name))
+        if live is not None and version not in (None, live["metadata"]["resourceVersion"]):
+            raise KubeConflict("the object has been modified")
         self.objects.pop((resource.plural, namespace, name), None)
 
     def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:

@@ -1,7 +1,7 @@
 """The kind DeadLetter: an event that the Broker gave up, kept until somebody sends it again or deletes it.
 
 It is no claim: no function converges it, and it is not among `shared.claims.KINDS`. It lives in the system namespace,
-is written by the function `deadletters` alone and read by operators alone, since the event in it is a claim as it stood.
+is written by the function `deadletters` and read by operators only, since the event in it is a claim as it stood.
 
 It has no status subresource: one write takes the annotation that asks for a replay away and says why, or does neither.
 """

@@ -25,6 +25,7 @@ FIELD_MANAGER: Final = "infraforge"
 PAGE: Final = 200
 
 _MERGE_PATCH: Final = "application/merge-patch+json"
+_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY_PATCH: Final = "application/apply-patch+yaml"
 _GONE: Final = 410
 _TOO_MANY: Final = 429
@@ -112,6 +113,21 @@ class Kube:
                 return
             page = self._request("GET", resource.path(namespace), query=[*selecting, ("continue", token)])
 
+    def names(self, resource: Resource, namespace: str) -> Iterator[Document]:
+        """Every object of a kind in a namespace, its metadata and nothing else of it, page by page."""
+        query = [("limit", str(PAGE))]
+        token: str | None = None
+        while True:
+            asked = [*query, ("continue", token)] if token else query
+            page = self._request("GET", resource.path(namespace), query=asked, accept=_METADATA_ONLY)
+            items, metadata = page.get("items") or [], page.get("metadata") or {}
+            if not isinstance(items, list) or not isinstance(metadata, dict):
+                raise _no_object()
+            yield from map(_object, items)
+            token = metadata.get("continue")
+            if not token:
+                return
+
     def apply(self, resource: Resource, document: Mapping[str, Any]) -> Document:
         """Server-side apply: what `document` says becomes ours, and true."""
         metadata = document["metadata"]
@@ -147,9 +163,16 @@ class Kube:
         except KubeNotFound:
             return None
 
-    def delete(self, resource: Resource, namespace: str, name: str, *, orphans: bool = False) -> None:
-        """Delete the object; one that is gone already is no error. `orphans`: what it owns stays, without owner."""
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"} if orphans else None
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, orphans: bool = False, version: str | None = None
+    ) -> None:
+        """Delete the object; one that is gone already is no error. `orphans`: what it owns stays, without owner.
+
+        With `version`, the resourceVersion that was read, only that state of it is deleted (`KubeConflict`).
+        """
+        options = {"propagationPolicy": "Orphan"} if orphans else {}
+        only = {"preconditions": {"resourceVersion": version}} if version is not None else {}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", **options, **only} if options or only else None
         with suppress(KubeNotFound):
             self._request("DELETE", resource.path(namespace, name), body=body)
 
@@ -170,6 +193,10 @@ class Kube:
         path = resource.path(document["metadata"].get("namespace"))
         return self._request("POST", path, query=[("fieldManager", FIELD_MANAGER)], body=document)
 
+    def look_up(self, path: str) -> Document:
+        """What the API server serves at a path that is no object's, such as the keys of its service accounts."""
+        return self._request("GET", path)
+
     def ping(self) -> None:
         """Raise what stands between us and the API server, if anything does."""
         self._request("GET", "/version")
@@ -182,8 +209,9 @@ class Kube:
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Document:
-        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
         try:
             prepared = self._api.param_serialize(
                 method, path, query_params=query or [], header_params=headers, body=body, auth_settings=["BearerToken"]

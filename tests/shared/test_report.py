@@ -1,8 +1,10 @@
 """What a try finds out becomes a status that says nothing nobody has looked at."""
 
+import pytest
+
 from shared.claims.status import Commit, PlatformStatus, ServiceRow
-from shared.conditions import COMMITTED, DEPLOYED, VALID, find
-from shared.errors import GiteaUnavailable, InvalidClaim
+from shared.conditions import COMMITTED, DEPLOYED, VALID, condition, find
+from shared.errors import GiteaUnavailable, InfraForgeError, InvalidClaim, NotBootstrapped
 from shared.report import Report
 
 STEPS = (VALID, COMMITTED, DEPLOYED)
@@ -49,6 +51,37 @@ def test_a_failure_before_any_step() -> None:
     assert (found.status, found.reason, found.message) == ("False", "InvalidClaim", "bad")
     assert (valid := find(status.conditions, VALID)) is not None
     assert valid.reason == "NotReached"
+
+
+def told() -> PlatformStatus:
+    lost = condition("Delivered", "False", "GivenUp", "send it again").model_copy(
+        update={"lastTransitionTime": "2025-12-31T00:00:00Z", "observedGeneration": 2}
+    )
+    return RECORDED.model_copy(update={"conditions": [lost]})
+
+
+@pytest.mark.parametrize(
+    ("error", "stays", "reason"),
+    [
+        (None, False, "a function has dealt with the claim since"),
+        (InvalidClaim("bad"), False, "it has been dealt with, and the status says what came of it"),
+        (NotBootstrapped("later"), False, "the same: an event wakes it"),
+        (GiteaUnavailable("down"), True, "its event is tried again, and may be given up too"),
+    ],
+)
+def test_what_was_given_up_is_told_until_somebody_has_dealt_with_the_claim(
+    error: InfraForgeError | None, stays: bool, reason: str
+) -> None:
+    """It is the condition of another function, kept as it stands, and no part of readiness."""
+    report = Report(told(), STEPS)
+    if error is None:
+        report.ready("Committed", "all is in Git")
+    else:
+        report.fail(error)
+    status = made(report)
+    found = find(status.conditions, "Delivered")
+    assert (found == told().conditions[0], found is None) == (stays, not stays), reason
+    assert [one.type for one in status.conditions] == sorted(one.type for one in status.conditions)
 
 
 def test_what_is_transient_leaves_the_step_unknown() -> None:

@@ -1,0 +1,23 @@
+"""The deadletters function's settings."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.settings import BaseUrl, Settings
+
+
+class DeadLettersSettings(Settings):
+    """What the deadletters function needs. It asks no Gitea, so it is given no token."""
+
+    function: ClassVar[str] = "deadletters"
+
+    gitea_token_file: Path | None = Field(None, description="Not used here.")
+    broker_url: BaseUrl | None = Field(
+        None, description="The Broker that replayed events are sent to; without it none can be replayed."
+    )
+    broker_token_file: Path | None = Field(
+        None, description="A file with a token for the Broker's audience, where Knative's OIDC is on."
+    )
+    letters_kept: int = Field(1000, gt=0, le=10_000, description="DeadLetters kept at most; the oldest go.")
