@@ -62,9 +62,11 @@ imports: .venv/.installed
 
 generated: .venv/.installed
 	$(BIN)/infraforge crds --check knative/files/crds
+	$(BIN)/infraforge reference --check docs/reference
 
 generate: .venv/.installed
 	$(BIN)/infraforge crds --write knative/files/crds
+	$(BIN)/infraforge reference --write docs/reference
 
 format: .venv/.installed
 	$(BIN)/ruff format .

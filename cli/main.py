@@ -10,6 +10,7 @@ from cli.exits import EXPLAINED, INTERRUPTED, Failure
 from cli.history import command as history
 from cli.output import complain
 from cli.plan import command as plan_command
+from cli.reference import command as reference
 from cli.why import command as why
 
 _HELP: Final = """A small YAML claim becomes a deployed application, through Git.
@@ -51,6 +52,7 @@ app.command("restore", epilog=EXPLAINED)(restore.restore)
 app.command("promote", epilog=EXPLAINED)(promote.promote)
 app.command("demo", epilog=EXPLAINED)(demo.demo)
 app.command("crds", epilog=EXPLAINED)(crds.crds)
+app.command("reference", epilog=EXPLAINED, hidden=True)(reference.reference)
 app.command("logs", epilog=EXPLAINED)(logs.logs)
 app.add_typer(events.app, name="events")
 

@@ -1,0 +1,1 @@
+"""`infraforge reference`: the pages of docs/reference, made from the code that they describe."""
