@@ -58,10 +58,10 @@ class Metrics:
             "infraforge_events", "Events by type and outcome.", ("type", "outcome"), registry=registry
         )
         self._event_seconds = Histogram(
-            "infraforge_event_seconds", "Seconds from an event's arrival to its answer.", ("type",), registry=registry
+            "infraforge_event_seconds", "Seconds from an event's arrival to its answer, by type.", ("type",), registry=registry
         )
         self._looks = Histogram(
-            "infraforge_claim_seconds", "Seconds that a look at a claim took.", ("kind", "outcome"), registry=registry
+            "infraforge_claim_seconds", "Seconds that a look at a claim took, by kind and outcome.", ("kind", "outcome"), registry=registry
         )
         self._claims = Gauge(
             "infraforge_claims",
@@ -70,7 +70,7 @@ class Metrics:
             registry=registry,
         )
         self._resynced = Gauge(
-            "infraforge_resync_timestamp_seconds", "When a resync last looked at a kind.", ("kind",), registry=registry
+            "infraforge_resync_timestamp_seconds", "When a resync last looked, by kind.", ("kind",), registry=registry
         )
         self.in_flight = Gauge("infraforge_events_in_flight", "Events being worked on or waiting.", registry=registry)
         self.commits = Counter("infraforge_commits", "Commits pushed to Gitea.", registry=registry)

@@ -1,6 +1,7 @@
 """The application function's settings."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,6 +11,8 @@ from shared.settings import Seconds, Settings
 
 class ApplicationSettings(Settings):
     """What the application function needs beyond the settings that all share."""
+
+    function: ClassVar[str] = "application"
 
     value_files: ValueFiles = Field(
         "ref", description="How ArgoCD finds values: ref (a second source), or raw (a URL; needs a public repository)."

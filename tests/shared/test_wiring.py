@@ -13,10 +13,12 @@ from functions.bootstrap.settings import BootstrapSettings
 from functions.platform import main as platform
 from functions.platform.settings import PlatformSettings
 from shared.errors import PermanentError
+from shared.events import BOOTSTRAPPED, PING, Delivery, DeploymentRef, Event
+from shared.kinds import PLATFORM
 from shared.removal import Limits
 from shared.settings import Settings
 from shared.wiring import Wiring
-from tests.shared.kube.server import kubeconfig
+from tests.shared.kube.server import Answers, kubeconfig, serving
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -72,3 +74,59 @@ def test_an_image_without_charts_says_so(tmp_path: Path) -> None:
     (tmp_path / "charts").mkdir()
     with pytest.raises(PermanentError, match="holds no Helm charts: the image is built wrong"):
         bootstrap.build(BootstrapSettings(**given(tmp_path, charts_dir=tmp_path / "charts")))
+
+
+class Listening:
+    """What a function is made of for a kind, as far as a wake-up asks for it: it notes that it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def survey(self, _: Event) -> None:
+        self.asked.append("survey")
+
+    def snapshot(self) -> None:
+        self.asked.append("snapshot")
+
+    def concerned(self, _: DeploymentRef) -> None:
+        self.asked.append("concerned")
+
+
+REACTIONS = [
+    (Event("e", PING), ["survey", "snapshot"], "a resync looks for what no event told of, in Git and in ArgoCD"),
+    (Event("e", BOOTSTRAPPED), ["survey", "snapshot"], "and so does the word that there is a platform"),
+    (
+        Event(
+            "e", "dev.knative.apiserver.resource.update", deployment=DeploymentRef("Application", "a", "nonprod", None)
+        ),
+        ["concerned"],
+        "an object of ArgoCD's concerns some claims",
+    ),
+    (
+        Event("e", "io.infraforge.gitea.push", delivery=Delivery("o/voltran")),
+        ["survey"],
+        "a push says nothing of ArgoCD",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "asked", "reason"), REACTIONS, ids=[case[2] for case in REACTIONS])
+def test_who_hears_an_event(tmp_path: Path, event: Event, asked: list[str], reason: str) -> None:
+    handler: Any = Listening()
+    react = Wiring(Settings(**given(tmp_path))).reactor(PLATFORM, handler, handler)
+    assert react(event) is None
+    assert handler.asked == asked, reason
+
+
+def test_an_event_is_traced_to_a_collector(tmp_path: Path) -> None:
+    """OTLP over HTTP, at the address that the settings name, under the function's name."""
+    answers = Answers()
+    answers.give(200, b"")
+    with serving(answers) as url:
+        wiring = Wiring(PlatformSettings(**given(tmp_path, traces_endpoint=url)))
+        with wiring.tracing.event(PING, "7", ""):
+            pass
+        wiring.tracing.close()
+    (asked,) = answers.asked
+    assert (asked.method, asked.path) == ("POST", "/v1/traces")
+    assert b"infraforge-platform" in asked.raw
