@@ -11,6 +11,9 @@ import uvicorn
 import yaml
 
 from sandbox.apiserver import tls
+from sandbox.apiserver.access.control import Access
+from sandbox.apiserver.access.tokens import Tokens
+from sandbox.apiserver.access.users import AUTHENTICATED, MASTERS, User
 from sandbox.apiserver.app import create_app
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.errors import ApiError
@@ -18,7 +21,7 @@ from sandbox.apiserver.storage import Storage
 from sandbox.workloads.controllers import Controllers
 from sandbox.workloads.settings import Settings
 
-ADMIN = "kubernetes-admin"
+ADMIN = User("kubernetes-admin", (MASTERS, AUTHENTICATED))
 
 
 class _Server(uvicorn.Server):
@@ -64,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         default=",".join(Settings.missing_images),
         help="shell patterns, comma-separated, of images that are never pulled (%(default)s)",
     )
+    parser.add_argument(
+        "--audit-log", type=Path, metavar="FILE", help="one JSON line a request: who, what, allowed or not"
+    )
     parser.add_argument("--log-requests", action="store_true", help="one line a request to stderr")
     return parser
 
@@ -97,10 +103,10 @@ def main() -> int:
     if arguments.workloads_ready_after is not None:
         patterns = tuple(filter(None, arguments.missing_images.split(",")))
         controllers = Controllers(cluster, Settings(arguments.workloads_ready_after, missing_images=patterns))
+    tokens = Tokens(data / "service-accounts.key", url, cluster.storage)
+    access = Access(cluster.storage, {token: ADMIN}, tokens, audit_log=arguments.audit_log)
     config = uvicorn.Config(
-        create_app(
-            cluster, {token: ADMIN}, log=arguments.log_requests, beside=controllers.run if controllers else None
-        ),
+        create_app(cluster, access, log=arguments.log_requests, beside=controllers.run if controllers else None),
         host=arguments.host,
         port=arguments.port,
         ssl_certfile=certificates.certificate,

@@ -9,10 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sandbox.apiserver import errors, patches, protobuf
-from sandbox.apiserver.builtin import META
+from sandbox.apiserver.access import token_requests
+from sandbox.apiserver.access.control import Access
+from sandbox.apiserver.builtin import META, token_request
 from sandbox.apiserver.cluster import Cluster
+from sandbox.apiserver.decoding import decode_object
 from sandbox.apiserver.listing import list_page
-from sandbox.apiserver.objects import Options, Target
+from sandbox.apiserver.objects import Options, Target, encoder
 from sandbox.apiserver.rendering import Renderer, dumps, form
 from sandbox.apiserver.requests import Location, check_propagation, flag, number, write_options
 from sandbox.apiserver.resources import Resource
@@ -29,10 +32,15 @@ _SHORTEST_WATCH = 1800
 
 
 class Api:
-    """Answers requests for resources; raises ApiError for what is refused."""
+    """Answers requests for resources; raises ApiError for what is refused.
 
-    def __init__(self, cluster: Cluster) -> None:
+    Each request brings `state.user` and `state.gate`, what judges its writes before they are stored.
+    """
+
+    def __init__(self, cluster: Cluster, access: Access) -> None:
         self._cluster = cluster
+        self._access = access
+        self._token_request = token_request(cluster.types)
         self._storage = cluster.storage
         self._metadata = compile_type(f"{META}ObjectMeta", cluster.types)
         self.watches = Watches(cluster.storage)
@@ -43,6 +51,8 @@ class Api:
         if resource is None or (location.namespace and not resource.namespaced):
             return None
         target = Target(resource, location.namespace, location.name)
+        if location.subresource == "token" and resource.qualified == "serviceaccounts" and request.method == "POST":
+            return await self._token(request, target)
         if location.subresource and not (location.subresource == "status" and resource.status and resource.stored):
             raise errors.not_found(resource, location.name)
         method = request.method
@@ -82,7 +92,19 @@ class Api:
         body, again = await self._body(request, target.resource)
         options = self._options(request, "", again)
         entry = self._cluster.create(Target(target.resource, target.namespace), body, options)
+        if not target.resource.stored:
+            status = self._access.reviews.status(target.resource, entry.object, request.state.user)
+            answered = entry.object | {"status": status}
+            entry = Entry(answered, encoder(target.resource)(answered), 0)
         return self._written(request, target.resource, entry, options, 201)
+
+    async def _token(self, request: Request, target: Target) -> Response:
+        resource = self._token_request
+        body, again = await self._body(request, resource)
+        options = self._options(request, "token", again)
+        wanted = decode_object(resource, body, target.namespace, options.validation, options.warnings, again=again)
+        granted = token_requests.grant(target, wanted, self._access.tokens, self._cluster.storage)
+        return self._written(request, resource, Entry(granted, encoder(resource)(granted), 0), options, 201)
 
     async def _replace(self, request: Request, target: Target, subresource: str) -> Response:
         body, again = await self._body(request, target.resource)
@@ -102,6 +124,7 @@ class Api:
             raise errors.unsupported_media_type(known)
         apply = kind == patches.APPLY_PATCH
         options = write_options(request.query_params, request.headers.get("user-agent", ""), subresource, apply=apply)
+        options = replace(options, admit=request.state.gate)
         body, again = patches.decode(await _read(request), kind, resource.kind)
         if again and options.validation == "Strict":
             raise errors.StrictDecodingError(resource, [f'duplicate field "{path}"' for path in again], "")
@@ -110,7 +133,7 @@ class Api:
 
     async def _delete(self, request: Request, target: Target) -> Response:
         wishes = await self._delete_options(request)
-        options = Options(manager="", dry_run=_dry(request, wishes))
+        options = Options(manager="", dry_run=_dry(request, wishes), admit=request.state.gate)
         live = self._storage.get(target.resource.qualified, target.key)
         policy = wishes.get("propagationPolicy") or ""
         kept = self._cluster.delete(target, wishes.get("preconditions") or {}, options, policy)
@@ -124,7 +147,7 @@ class Api:
         matches = self._matcher(request, target.resource)
         limit = number(request.query_params, "limit")
         page = list_page(self._storage, target.resource.qualified, target.namespace, matches, limit=limit)
-        options = Options(manager="", dry_run=_dry(request, wishes))
+        options = Options(manager="", dry_run=_dry(request, wishes), admit=request.state.gate)
         gone: list[Entry] = []
         for entry in page.entries:
             metadata = entry.object["metadata"]
@@ -168,7 +191,7 @@ class Api:
 
     def _options(self, request: Request, subresource: str, again: list[str]) -> Options:
         options = write_options(request.query_params, request.headers.get("user-agent", ""), subresource)
-        return replace(options, duplicated=tuple(again))
+        return replace(options, duplicated=tuple(again), admit=request.state.gate)
 
     async def _body(self, request: Request, resource: Resource) -> tuple[Any, list[str]]:
         kind = request.headers.get("content-type", _JSON).partition(";")[0].strip()

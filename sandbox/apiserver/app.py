@@ -16,11 +16,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sandbox.apiserver import discovery, errors
+from sandbox.apiserver.access.attributes import Attributes, of_path, of_resource
+from sandbox.apiserver.access.control import Access
 from sandbox.apiserver.api import Api
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.openapi import Documents
 from sandbox.apiserver.rendering import dumps
-from sandbox.apiserver.requests import locate
+from sandbox.apiserver.requests import Location, locate
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +34,19 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class Server:
-    """One API server. `users` maps bearer tokens to user names; every user is an administrator so far."""
+    """One API server; `access` says who may do what on it."""
 
-    def __init__(self, cluster: Cluster, users: dict[str, str], *, log: bool) -> None:
+    def __init__(self, cluster: Cluster, access: Access, *, log: bool) -> None:
         self._cluster = cluster
-        self._users = users
+        self._access = access
         self._log = log
         self._documents = Documents(cluster.registry, cluster.types)
-        self.api = Api(cluster)
+        self.api = Api(cluster, access)
 
     async def answer(self, request: Request) -> Response:
         """Answer any request; refusals become `Status` bodies."""
-        started, user = time.perf_counter(), "-"
+        started, user = time.perf_counter(), None
+        wish: Attributes | None = None
         try:
             path = request.url.path.rstrip("/") or "/"
             if path in _HEALTH or path.startswith(tuple(f"{name}/" for name in _HEALTH)):
@@ -51,24 +54,23 @@ class Server:
             elif path == "/version":
                 response = Response(json.dumps(discovery.VERSION, indent=2), media_type="application/json")
             else:
-                user = self._user(request)
-                response = await self._route(request, path)
+                location = locate(path)
+                wish = _wish(request, path, location)
+                user = self._access.user(request)
+                self._access.check(user, wish)
+                request.state.user, request.state.gate = user, self._access.gate(user, wish)
+                response = await self._route(request, path, location)
         except errors.ApiError as error:
             response = _refusal(error)
+        if user is not None and wish is not None:
+            self._access.answered(user, wish, response.status_code)
         if self._log:
             took = (time.perf_counter() - started) * 1000
-            print(f"{user} {request.method} {request.url.path} {response.status_code} {took:.1f}ms", file=sys.stderr)
+            who = user.name if user else "-"
+            print(f"{who} {request.method} {request.url.path} {response.status_code} {took:.1f}ms", file=sys.stderr)
         return response
 
-    def _user(self, request: Request) -> str:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        user = self._users.get(token.strip()) if scheme.lower() == "bearer" else None
-        if user is None:
-            raise errors.unauthorized()
-        return user
-
-    async def _route(self, request: Request, path: str) -> Response:
-        location = locate(path)
+    async def _route(self, request: Request, path: str, location: Location | None) -> Response:
         if location is not None and location.plural:
             response = await self.api.respond(request, location)
         else:
@@ -85,9 +87,13 @@ class Server:
             body = discovery.aggregated(registry, core=path == "/api", version=version)
             kind = f"application/json;g={discovery.AGGREGATED};v={version};as=APIGroupDiscoveryList"
             return _cached(request, dumps(body), kind)
+        if path == "/openid/v1/jwks":
+            return Response(dumps(self._access.tokens.keys()), media_type="application/jwk-set+json")
         match path.strip("/").split("/"):
+            case [".well-known", "openid-configuration"]:
+                found: Json | None = self._access.tokens.configuration()
             case ["api"]:
-                found: Json | None = discovery.api_versions(request.url.netloc)
+                found = discovery.api_versions(request.url.netloc)
             case ["apis"]:
                 found = discovery.group_list(registry)
             case ["apis", group]:
@@ -99,6 +105,12 @@ class Server:
             case _:
                 found = None
         return None if found is None else Response(dumps(found), media_type="application/json")
+
+
+def _wish(request: Request, path: str, location: Location | None) -> Attributes:
+    if location is not None and location.plural:
+        return of_resource(request.method, location, request.query_params)
+    return of_path(request.method, path)
 
 
 def _refusal(error: errors.ApiError) -> Response:
@@ -125,13 +137,13 @@ def _cached(request: Request, body: bytes, media_type: str) -> Response:
 
 
 def create_app(
-    cluster: Cluster, users: dict[str, str], *, log: bool = False, beside: Callable[[], Awaitable[None]] | None = None
+    cluster: Cluster, access: Access, *, log: bool = False, beside: Callable[[], Awaitable[None]] | None = None
 ) -> Starlette:
     """Return the server as an ASGI application; `app.state.close_watches()` ends the open watches.
 
     `beside` runs for as long as the server does, in its event loop: the controllers of its workloads.
     """
-    server = Server(cluster, users, log=log)
+    server = Server(cluster, access, log=log)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -146,6 +158,7 @@ def create_app(
                 await task
         cluster.settle()
         cluster.storage.close()
+        access.close()
 
     routes = [Route("/{path:path}", server.answer, methods=_METHODS)]
     app = Starlette(routes=routes, exception_handlers={Exception: _failed}, lifespan=lifespan)

@@ -22,7 +22,14 @@ Json = dict[str, Any]
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _CORE = "io.k8s.api.core.v1."
 _CRD = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition"
-_REVIEW = "io.k8s.api.authorization.v1.SelfSubjectAccessReview"
+_REVIEWS: tuple[tuple[str, str, Json], ...] = (
+    ("authentication.k8s.io", "SelfSubjectReview", {"status": {"userInfo": {}}}),
+    ("authentication.k8s.io", "TokenReview", {"spec": {"token": ""}, "status": {"user": {}}}),
+    ("authorization.k8s.io", "LocalSubjectAccessReview", {"spec": {}, "status": {"allowed": False}}),
+    ("authorization.k8s.io", "SelfSubjectAccessReview", {"spec": {}, "status": {"allowed": False}}),
+    ("authorization.k8s.io", "SelfSubjectRulesReview", {"spec": {}, "status": {}}),
+    ("authorization.k8s.io", "SubjectAccessReview", {"spec": {}, "status": {"allowed": False}}),
+)
 _AGE = Column("Age", "string")
 _EVENT_EMPTY: Json = {
     "involvedObject": {},
@@ -101,16 +108,19 @@ _KINDS: tuple[Json, ...] = (
         "selectable": {"type": ("type",)},
     },
     {"kind": "ServiceAccount", "short_names": ("sa",), "columns": (Column("Secrets", "string"), _AGE)},
-    {
-        "group": "authorization.k8s.io",
-        "kind": "SelfSubjectAccessReview",
-        "type_name": _REVIEW,
-        "namespaced": False,
-        "verbs": ("create",),
-        "stored": False,
-        "status": True,
-        "skeleton": {"spec": {}, "status": {"allowed": False}},
-    },
+    *(
+        {
+            "group": group,
+            "kind": kind,
+            "type_name": f"io.k8s.api.{group.removesuffix('.k8s.io')}.v1.{kind}",
+            "namespaced": kind.startswith("Local"),
+            "verbs": ("create",),
+            "stored": False,
+            "status": True,
+            "skeleton": skeleton,
+        }
+        for group, kind, skeleton in _REVIEWS
+    ),
     {
         "group": "apiextensions.k8s.io",
         "kind": "CustomResourceDefinition",
@@ -137,6 +147,12 @@ def load_types() -> dict[str, Json]:
 def registry(types: dict[str, Json]) -> Registry:
     """Return a registry of the built-in kinds."""
     return Registry([_resource(types, **kind) for kind in (*_KINDS, *chart_kinds())])
+
+
+def token_request(types: dict[str, Json]) -> Resource:
+    """Return the kind that is posted to a service account's `token`."""
+    name = "io.k8s.api.authentication.v1.TokenRequest"
+    return _resource(types, "TokenRequest", group="authentication.k8s.io", type_name=name, stored=False)
 
 
 def _resource(types: dict[str, Json], kind: str, **more: Any) -> Resource:
@@ -174,7 +190,6 @@ def hooks() -> dict[str, Hooks]:
         "namespaces": Hooks(_default_namespace, _prepare_namespace, deleting=_terminating_namespace),
         "persistentvolumeclaims": Hooks(_default_volume_claim, _prepare_volume_claim, _validate_volume_claim),
         "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),
-        "selfsubjectaccessreviews.authorization.k8s.io": Hooks(prepare=_allow),
         **{
             qualified: Hooks(defaults=rules.defaults, validate=rules.validate)
             for qualified, rules in workload_rules.RULES.items()
@@ -253,7 +268,3 @@ def _validate_immutable(value: Json, old: Json | None) -> list[Cause]:
     text = "Forbidden: field is immutable when `immutable` is set"
     fields = [name for name in ("immutable", "data", "binaryData") if value.get(name) != old.get(name)]
     return [Cause("FieldValueForbidden", text, name) for name in fields]
-
-
-def _allow(review: Json, _: Json | None) -> None:
-    review["status"] = {"allowed": True}

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.apiserver import builtin
+from sandbox.apiserver.access.aggregation import Aggregation, bootstrap_roles
+from sandbox.apiserver.access.rbac import GROUP as RBAC
 from sandbox.apiserver.crds import CLEANUP, CRDS, crd_hooks, established, resources_of
 from sandbox.apiserver.garbage import FINALIZERS, Collector
 from sandbox.apiserver.objects import Objects, Options, Target
@@ -22,7 +24,7 @@ class Cluster:
     """
 
     def __init__(self, storage: Storage) -> None:
-        """Serve what the storage holds; a new one gets the system namespaces."""
+        """Serve what the storage holds; a new one gets the system namespaces and the usual ClusterRoles."""
         self.storage = storage
         self.later: Callable[[Callable[[], None]], object] | None = None
         self._collecting = False
@@ -30,6 +32,7 @@ class Cluster:
         self.registry = builtin.registry(self.types)
         self._objects = Objects(storage, builtin.hooks() | {CRDS: crd_hooks()}, self._removed)
         self._garbage = Collector(storage, self.registry, self._objects)
+        self._aggregation = Aggregation(storage, self._objects, self.resource("clusterroles", RBAC))
         for _, entry in storage.entries(CRDS):
             self._serve(entry.object)
         for name in _SYSTEM:
@@ -37,6 +40,9 @@ class Cluster:
         for resource in self.registry:
             storage.open_table(resource.qualified)
             self._garbage.follow(resource.qualified)
+        for role in bootstrap_roles():
+            self._ensure_role(role)
+        self._aggregation.run()
         self._garbage.run()
 
     def resource(self, plural: str, group: str = "") -> Resource:
@@ -48,6 +54,11 @@ class Cluster:
         if self.storage.get("namespaces", ("", name)) is None:
             body = {"metadata": {"name": name}}
             self.create(Target(self.resource("namespaces"), ""), body, Options(manager="kube-apiserver"))
+
+    def _ensure_role(self, role: Json) -> None:
+        resource = self.resource(f"{role['kind'].lower()}s", RBAC)
+        if self.storage.get(resource.qualified, ("", role["metadata"]["name"])) is None:
+            self._objects.create(Target(resource, ""), role, Options(manager="kube-apiserver"))
 
     def ensure_crd(self, crd: Json) -> None:
         """Create the CustomResourceDefinition, or bring it up to date."""
@@ -102,6 +113,7 @@ class Cluster:
         self._garbage.run()
 
     def _collect(self) -> None:
+        self._aggregation.run()
         if self.later is None:
             self._garbage.run()
         elif self._garbage.wanted and not self._collecting:

@@ -25,6 +25,7 @@ _VALUE_TEXT = (
     f"'{_VALUE}')"
 )
 _KEY = re.compile(rf"({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_FREE = "rbac.authorization.k8s.io"
 _LONGEST_LABEL, _LONGEST_NAME = 63, 253
 
 
@@ -60,6 +61,11 @@ def check_new_finalizers(resource: Resource, value: Json, old: Json) -> list[Cau
 
 
 def _check_name(resource: Resource, name: str) -> list[Cause]:
+    if resource.group == _FREE:
+        return [
+            Cause("FieldValueInvalid", f"Invalid value: {json.dumps(name)}: {text}", "metadata.name")
+            for text in _path_problems(name)
+        ]
     is_label = resource.qualified == "namespaces"
     pattern, text = (_LABEL, _LABEL_TEXT) if is_label else (_SUBDOMAIN, _SUBDOMAIN_TEXT)
     longest = _LONGEST_LABEL if is_label else _LONGEST_NAME
@@ -70,6 +76,13 @@ def _check_name(resource: Resource, name: str) -> list[Cause]:
     if not re.fullmatch(pattern, name):
         causes.append(Cause("FieldValueInvalid", f"{shown}: {text}", "metadata.name"))
     return causes
+
+
+def _path_problems(name: str) -> list[str]:
+    """Return why a name cannot be a part of a path, which is all that names of roles must be."""
+    if name in {".", ".."}:
+        return [f"may not be '{name}'"]
+    return [f"may not contain '{sign}'" for sign in "/%" if sign in name]
 
 
 def _invalid(value: str, text: str) -> Cause:

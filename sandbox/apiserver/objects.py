@@ -29,7 +29,8 @@ _SERVER_SET = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "d
 class Options:
     """How to write: query parameters, and the paths of fields that the body holds twice.
 
-    `warnings` collects what goes into Warning headers.
+    `warnings` collects what goes into Warning headers. `admit` judges a client's change before it is stored; what the
+    server itself writes is not judged.
     """
 
     manager: str
@@ -39,6 +40,7 @@ class Options:
     subresource: str = ""
     duplicated: tuple[str, ...] = ()
     warnings: list[str] = field(default_factory=list)
+    admit: "Admit | None" = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,21 @@ class Target:
     def key(self) -> Key:
         """Return the key of the object in the storage."""
         return (self.namespace, self.name)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A valid change that is about to be stored: CREATE, UPDATE or DELETE (which has no `value`)."""
+
+    operation: str
+    target: Target
+    value: Json | None
+    old: Json | None
+    options: Options
+
+
+Admit = Callable[[Change], None]
+"""Judges a change: raises ApiError to refuse it, and may add to its options' warnings."""
 
 
 def encoder(resource: Resource) -> Callable[[Json], bytes]:
@@ -124,6 +141,7 @@ class Objects:
             wanted = preconditions.get(key)
             if wanted is not None and wanted != metadata[key]:
                 raise errors.precondition(target.resource, target.name, label, wanted, metadata[key])
+        _admit(Change("DELETE", target, None, live.object, options))
         doomed = self._hook(target).deleting(live.object)
         if finalizer and "deletionTimestamp" not in metadata:
             finalizers = [*(metadata.get("finalizers") or ()), finalizer]
@@ -175,6 +193,7 @@ class Objects:
             value.pop("status", None)
         hook.prepare(value, None)
         self._check(target, value, None)
+        _admit(Change("CREATE", target, value, None, options))
         if not resource.stored or options.dry_run:
             return Entry(value, encoder(resource)(value), 0)
         if self._storage.get(resource.qualified, target.key) is not None:
@@ -225,6 +244,7 @@ class Objects:
         value["metadata"]["managedFields"] = managed_fields.encode(owners)
         hook.prepare(value, old)
         self._check(target, value, old)
+        _admit(Change("UPDATE", target, value, old, options))
         if resource.generation and _spec(resource, value) != _spec(resource, old):
             value["metadata"]["generation"] += 1
         return self._store(target, value, live, options)
@@ -283,6 +303,11 @@ class Objects:
             causes += [] if causes else self._hook(target).validate(value, old)
         if causes:
             raise errors.invalid(_claimed_kind(resource, value), target.name, causes)
+
+
+def _admit(change: Change) -> None:
+    if change.options.admit is not None:
+        change.options.admit(change)
 
 
 def _claimed_kind(resource: Resource, value: Json) -> str:

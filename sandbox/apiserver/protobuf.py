@@ -46,6 +46,16 @@ SubjectAccessReviewStatus: 1 allowed bool, 2 reason string, 3 evaluationError st
 ResourceAttributes: 1 namespace string, 2 verb string, 3 group string, 4 version string, 5 resource string,
     6 subresource string, 7 name string
 NonResourceAttributes: 1 path string, 2 verb string
+SelfSubjectRulesReview: 1 metadata ObjectMeta, 2 spec SelfSubjectRulesReviewSpec, 3 status SubjectRulesReviewStatus
+SelfSubjectRulesReviewSpec: 1 namespace string
+SubjectRulesReviewStatus: 3 incomplete bool, 4 evaluationError string
+SelfSubjectReview: 1 metadata ObjectMeta, 2 status SelfSubjectReviewStatus
+SelfSubjectReviewStatus: 1 userInfo UserInfo
+UserInfo: 1 username string, 2 uid string, 3 groups string*
+TokenRequest: 1 metadata ObjectMeta, 2 spec TokenRequestSpec, 3 status TokenRequestStatus
+TokenRequestSpec: 1 audiences string*, 3 boundObjectRef BoundObjectReference, 4 expirationSeconds int
+TokenRequestStatus: 1 token string, 2 expirationTimestamp Time
+BoundObjectReference: 1 kind string, 2 apiVersion string, 3 name string, 4 uid string
 DeleteOptions: 1 gracePeriodSeconds int, 2 preconditions Preconditions, 3 orphanDependents bool,
     4 propagationPolicy string, 5 dryRun string*
 Preconditions: 1 uid string, 2 resourceVersion string

@@ -27,6 +27,25 @@ def matcher(resource: Resource, labels: str, fields: str) -> Matcher | None:
     return lambda item: all(test(item) for test in tests)
 
 
+def select(selector: Json, labels: Json) -> bool:
+    """Tell whether a LabelSelector (`matchLabels`, `matchExpressions`) selects these labels; an empty one does."""
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    return all(_meets(one, labels) for one in selector.get("matchExpressions") or ())
+
+
+def _meets(wanted: Json, labels: Json) -> bool:
+    key, values = wanted["key"], wanted.get("values") or ()
+    match wanted["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+    return key not in labels
+
+
 def _split(text: str) -> list[str]:
     return re.split(r",(?![^(]*\))", text)
 

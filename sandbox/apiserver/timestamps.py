@@ -1,11 +1,11 @@
 """Times as Kubernetes writes them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
-def timestamp() -> str:
-    """Return now as RFC 3339 in UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def timestamp(after: timedelta = timedelta()) -> str:
+    """Return now, or a time after it, as RFC 3339 in UTC, to the second."""
+    return (datetime.now(UTC) + after).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # Below each limit (in seconds), an age shows this unit, and the next smaller one if that is not empty.
