@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -139,6 +140,11 @@ class Cluster:
         )
         document: dict[str, Any] = response.json()
         return document
+
+    def delete(self, reference: Reference) -> None:
+        """Delete the object; one that is gone already is no error."""
+        with suppress(_Missing):
+            self._request("DELETE", reference.path)
 
     def set_status(self, reference: Reference, status: Mapping[str, Any]) -> None:
         """Merge `status` into the object's own."""
