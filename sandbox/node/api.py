@@ -2,7 +2,6 @@
 
 import base64
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import yaml
 
-from sandbox.argocd.api import NOT_FOUND, Api, ApiError, Kind
+from sandbox.argocd.api import CONFLICT, NOT_FOUND, Api, ApiError, Kind
 from sandbox.source import kubeconfig
 
 Json = dict[str, Any]
@@ -78,12 +77,14 @@ class NodeApi(Api):
         issued = expires - float(granted) if granted else time.time()
         return Token(str(answer["status"]["token"]), issued, expires)
 
-    def create_in(self, kind: Kind, body: Mapping[str, Any]) -> None:
-        """Create an object; one that is there already will do."""
+    def remove(self, pod: Json) -> None:
+        """Delete this very Pod at once: its processes have ended."""
+        metadata = pod["metadata"]
+        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": metadata["uid"]}}
         try:
-            self.create(kind, dict(body))
+            self._request("DELETE", POD.path(metadata["namespace"], metadata["name"]), body=body)
         except ApiError as error:
-            if error.code != 409:  # noqa: PLR2004 - HTTP's conflict
+            if error.code not in (NOT_FOUND, CONFLICT):
                 raise
 
 

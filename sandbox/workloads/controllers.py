@@ -14,6 +14,7 @@ from sandbox.apiserver.patches import MERGE_PATCH
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.storage import Event, Key
 from sandbox.apiserver.timestamps import timestamp
+from sandbox.node.images import is_ours
 from sandbox.workloads import surroundings, volumes
 from sandbox.workloads.rollout import (
     Progress,
@@ -37,6 +38,7 @@ _BUDGETED: Final = ("deployments.apps", "statefulsets.apps")
 _AUTOSCALER: Final = "horizontalpodautoscalers.autoscaling"
 _BUDGET: Final = "poddisruptionbudgets.policy"
 _CLAIM: Final = "persistentvolumeclaims"
+_JOB: Final = "jobs.batch"
 _ADDRESSED: Final = ("ingresses.networking.k8s.io", "services")
 WATCHED: Final = (*_ROLLED, _CLAIM, *_ADDRESSED, _AUTOSCALER, _BUDGET)
 
@@ -129,6 +131,8 @@ class Controllers:
 
     def _reconcile(self, place: Place, value: Json) -> None:
         resource, (namespace, _) = place
+        if resource == _JOB and is_ours(value["metadata"], value["spec"]["template"]["spec"]):
+            return  # sandbox.node runs it
         if resource in _ROLLED:
             self._roll(place, value)
         elif resource == _CLAIM:

@@ -296,3 +296,20 @@ def test_much_work_is_done_in_slices(world: World) -> None:
     assert served[0] == [True, False]
     assert served[-1] == [True, True]
     assert world.controllers.work(1) == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "image", "played"),
+    [
+        ({"app.kubernetes.io/part-of": "infraforge"}, "ghcr.io/infraforge/bootstrap:1", False),
+        ({"app.kubernetes.io/part-of": "infraforge"}, "nginx:1", True),
+        ({}, "ghcr.io/infraforge/bootstrap:1", True),
+    ],
+)
+def test_our_own_jobs_are_the_nodes(labels: dict[str, str], image: str, played: bool, world: World) -> None:
+    """What really runs must not be said to be done before it is."""
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "web", "image": image}]}}
+    world.create("jobs", "batch", {"template": template}, metadata={"name": "web", "labels": labels})
+    world.after(3)
+
+    assert bool(world.get("jobs.batch").get("status")) is played

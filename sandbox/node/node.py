@@ -1,0 +1,219 @@
+"""The node: one loop that looks at every Job, Pod and Knative Service of ours whenever something has happened."""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sandbox.argocd.api import NOT_FOUND, ApiError, Kind
+from sandbox.argocd.store import Store
+from sandbox.node import events
+from sandbox.node.api import JOB, POD, SECRET, SERVICE, NodeApi
+from sandbox.node.child import end_leftovers
+from sandbox.node.controller import JobController
+from sandbox.node.errors import NotStartable
+from sandbox.node.images import is_ours
+from sandbox.node.mounts import Mounts
+from sandbox.node.pod import Pod, pod_root, service_root
+from sandbox.node.pod_status import FINISHED, timed
+from sandbox.node.runner import Place, Runner
+
+Json = dict[str, Any]
+
+RETRY: Final = 1.0
+SYNC: Final = 60.0
+"""Seconds between looks at what nobody tells of: tokens that grow old (the kubelet's syncFrequency)."""
+_GRACE: Final = 3.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`data` holds volumes, tokens, logs and pid files; `back_off` is the first pause after a failure, in seconds."""
+
+    kubeconfig: Path
+    data: Path
+    back_off: float = 1.0
+
+
+class Node:
+    """Works within its context. Entering it raises `ApiError` when the API server does not answer or knows no Pods."""
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
+        self._api = NodeApi(settings.kubeconfig)
+        self._data = settings.data
+        self._back_off = settings.back_off
+        self._now = now
+        self._store = Store(self._api, self._on_change)
+        self._jobs = JobController(self._api, self._store, now=now, back_off=settings.back_off)
+        self._runners: dict[str, Runner] = {}
+        self._written: dict[str, Json] = {}
+        self._changed = threading.Event()
+        self._stopping = threading.Event()
+        self._secrets = threading.Event()
+        self._synced = 0.0
+        self._knows_services = False
+        self._thread = threading.Thread(target=self._run, name="node", daemon=True)
+
+    def __enter__(self) -> Self:
+        if left := end_leftovers(self._data / "run"):
+            log.warning("ended %d processes that a former node left", left)
+        for kind in (POD, JOB, SECRET):
+            self._store.follow(kind)
+        self._sweep()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._changed.set()
+        self._thread.join()
+        self._store.stop()
+        stopping = [threading.Thread(target=runner.stop, args=(_GRACE,)) for runner in self._runners.values()]
+        for one in stopping:
+            one.start()
+        for one in stopping:
+            one.join()
+        self._api.close()
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the node from working: watches that are not open."""
+        return self._store.shut() + ([] if self._thread.is_alive() else ["its own loop"])
+
+    def _on_change(self, kind: Kind, _old: Json | None, _new: Json | None) -> None:
+        if kind == SECRET:
+            self._secrets.set()
+        self._changed.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._changed.clear()
+            due = self._look()
+            wait = SYNC if due is None else max(0.0, due - self._now())
+            self._changed.wait(min(wait, SYNC))
+
+    def _look(self) -> float | None:
+        """See to everything; returns when to do so again though nothing happened."""
+        dues = [self._see_to(job, self._jobs.see_to) for job in self._jobs.ours()]
+        pods = {pod["metadata"]["uid"]: pod for pod in self._store.objects(POD)}
+        for uid, runner in list(self._runners.items()):
+            if uid not in pods:
+                runner.stopping = True
+                dues.append(runner.step())
+                self._forget(uid)
+        ours = [pod for uid, pod in pods.items() if uid in self._runners or self._runs_here(pod)]
+        dues += [self._see_to(pod, self._see_to_pod) for pod in ours]
+        dues.append(self._refresh())
+        return min((one for one in dues if one is not None), default=None)
+
+    def _see_to(self, about: Json, work: Callable[[Json], float | None]) -> float | None:
+        try:
+            return work(about)
+        except ApiError as error:
+            if error.code == NOT_FOUND:
+                return None  # it went meanwhile, as the watch will tell
+            metadata = about["metadata"]
+            log.warning("%s/%s: %s", metadata.get("namespace"), metadata["name"], error)
+            return self._now() + RETRY
+
+    def _runs_here(self, pod: Json) -> bool:
+        return is_ours(pod["metadata"], pod["spec"]) or self._jobs.owns(pod)
+
+    def _see_to_pod(self, pod: Json) -> float | None:
+        metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
+        uid, deleted = metadata["uid"], "deletionTimestamp" in metadata
+        runner = self._runners.get(uid)
+        if runner is None:
+            if deleted:
+                self._api.remove(pod)
+                return None
+            if phase in FINISHED:
+                return None
+            runner = self._runners[uid] = self._runner(pod)
+        runner.stopping = runner.stopping or deleted
+        due = runner.step()
+        self._write(pod, runner)
+        if runner.alive:
+            return due
+        if deleted:
+            self._api.remove(pod)
+        if runner.finished:
+            runner.forget()
+        return due
+
+    def _runner(self, pod: Json) -> Runner:
+        metadata = pod["metadata"]
+        name = f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+        place = Place(pod_root(self._data, metadata["uid"]), self._data / "logs" / name, self._data / "run")
+        return Runner(pod, place, self._api, wake=self._changed.set, now=self._now, back_off=self._back_off)
+
+    def _write(self, pod: Json, runner: Runner) -> None:
+        """Write the Pod's status if it says something new."""
+        metadata = pod["metadata"]
+        before = self._written.get(metadata["uid"]) or pod.get("status") or {}
+        status = timed(runner.status, before)
+        if status == self._written.get(metadata["uid"]):
+            return
+        answer = self._api.patch(POD, metadata["namespace"], metadata["name"], {"status": status}, "status")
+        self._store.put(POD, answer)
+        self._written[metadata["uid"]] = status
+        for news in events.of_pod(status):
+            events.record(self._api, pod, news, "kubelet", self._now())
+        # A Job may have waited for this.
+        self._changed.set()
+
+    def _forget(self, uid: str) -> None:
+        """Drop a Pod that is gone, when its processes are."""
+        if not self._runners[uid].alive:
+            self._runners.pop(uid).forget()
+            self._written.pop(uid, None)
+
+    def _refresh(self) -> float:
+        """Bring mounted volumes up to date when a Secret has changed, and now and then."""
+        now = self._now()
+        if not self._secrets.is_set() and now < self._synced + SYNC:
+            return self._synced + SYNC
+        self._secrets.clear()
+        self._synced = now
+        self._follow_services()
+        for runner in self._runners.values():
+            self._refreshed(runner.pod, runner.refresh)
+        for pod in self._services():
+            mounts = Mounts(pod, service_root(self._data, pod.namespace, pod.name), self._api, self._now)
+            self._refreshed(pod, mounts.refresh)
+        return now + SYNC
+
+    def _services(self) -> Iterator[Pod]:
+        for service in self._store.objects(SERVICE):
+            if is_ours(service["metadata"], service["spec"]["template"]["spec"]):
+                yield Pod.of_service(service)
+
+    def _refreshed(self, pod: Pod, refresh: Callable[[], object]) -> None:
+        try:
+            if changed := refresh():
+                log.info("%s/%s: new content in %s", pod.namespace, pod.name, changed)
+        except (ApiError, NotStartable) as error:
+            # What was mounted stays, as with the kubelet.
+            log.warning("%s/%s: %s", pod.namespace, pod.name, error)
+
+    def _follow_services(self) -> None:
+        """Watch Knative's Services as soon as they are a kind."""
+        try:
+            if not self._knows_services and self._api.kind(SERVICE.group, SERVICE.kind) is not None:
+                self._store.follow(SERVICE)
+                self._knows_services = True
+        except ApiError as error:
+            log.warning("Knative's Services: %s", error)
+
+    def _sweep(self) -> None:
+        """Remove the folders of Pods that are no more."""
+        known = {pod["metadata"]["uid"] for pod in self._store.objects(POD)}
+        for folder in (self._data / "pods").glob("*"):
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
