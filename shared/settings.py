@@ -54,25 +54,46 @@ Token = Annotated[SecretStr, AfterValidator(_token)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-def _same_as_url(settings: dict[str, Any]) -> str:
+def same_as_url(settings: dict[str, Any]) -> str:
+    """Where Gitea is reached when nothing else is said."""
     return str(settings["gitea_url"])
 
 
-class Settings(BaseSettings):
-    """Read from `INFRAFORGE_*` once, in a function's `main.py`, and passed down.
-
-    `gitea_url` is the address that claims say and Git holds; `gitea_endpoint` is where this process connects. A
-    variable that is empty is one that is not set. Collections are JSON.
-    """
+class Environment(BaseSettings):
+    """What is read from `INFRAFORGE_*`: a variable that is empty is one that is not set. Collections are JSON."""
 
     model_config = SettingsConfigDict(env_prefix="INFRAFORGE_", env_ignore_empty=True, frozen=True, extra="ignore")
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The settings of this process; a wrong one is named together with its mend, without its value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [
+                f"INFRAFORGE_{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}"
+                for one in error.errors(include_input=False, include_url=False)
+                if one["type"] != "default_factory_not_called"  # follows from another one
+            ]
+        except SettingsError as error:
+            field = re.search(r'field "(\w+)"', str(error))
+            name = field[1].upper() if field else "*"
+            lines = [f'INFRAFORGE_{name}: must be JSON, such as ["a", "b"] for a list or {{"a": "b"}} for a map']
+        raise PermanentError("; ".join(lines), reason="InvalidSettings")
+
+
+class Settings(Environment):
+    """Read from `INFRAFORGE_*` once, in a function's `main.py`, and passed down.
+
+    `gitea_url` is the address that claims say and Git holds; `gitea_endpoint` is where this process connects.
+    """
 
     function: ClassVar[str] = "function"
     """Whose settings they are; traces name it."""
 
     gitea_url: BaseUrl = Field("http://gitea-http.gitea.svc:3000", description="Gitea as claims and Git name it.")
     gitea_endpoint: BaseUrl = Field(
-        default_factory=_same_as_url, description="Where this process reaches that Gitea; default: gitea_url."
+        default_factory=same_as_url, description="Where this process reaches that Gitea; default: gitea_url."
     )
     gitea_token: Token | None = Field(
         None, description="Token with write:organization, write:repository and read:user."
@@ -107,22 +128,17 @@ class Settings(BaseSettings):
     )
     timeout: Seconds = Field(20.0, description="Seconds that one request to a dependency may take.")
 
-    @classmethod
-    def from_environment(cls) -> Self:
-        """The settings of this process; a wrong one is named together with its mend, without its value."""
-        try:
-            return cls()
-        except ValidationError as error:
-            lines = [
-                f"INFRAFORGE_{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}"
-                for one in error.errors(include_input=False, include_url=False)
-                if one["type"] != "default_factory_not_called"  # follows from another one
-            ]
-        except SettingsError as error:
-            field = re.search(r'field "(\w+)"', str(error))
-            name = field[1].upper() if field else "*"
-            lines = [f'INFRAFORGE_{name}: must be JSON, such as ["a", "b"] for a list or {{"a": "b"}} for a map']
-        raise PermanentError("; ".join(lines), reason="InvalidSettings")
+    sender_audience: str | None = Field(
+        None, description="The audience of the tokens that senders of events carry; without it nobody is asked for one."
+    )
+    sender_subjects: tuple[str, ...] = Field(
+        (),
+        description="Who may send events then, as shell patterns; empty: the service accounts infraforge-* of the "
+        "system namespace, as which its Triggers send.",
+    )
+    sender_issuer: str | None = Field(
+        None, description="Who issues those tokens; default: what the Kubernetes API says of itself."
+    )
 
     @property
     def gitea_secret(self) -> Secret:

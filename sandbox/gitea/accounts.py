@@ -43,7 +43,7 @@ async def get_self(call: Call) -> Response:
 
 async def get_user(call: Call) -> Response:
     """GET /users/{name}."""
-    return JsonAnswer(call.forge.payloads.account(_named(call), call.doer))
+    return JsonAnswer(call.forge.payloads.account(named(call), call.doer))
 
 
 async def create_user(call: Call) -> Response:
@@ -99,7 +99,7 @@ async def delete_token(call: Call) -> Response:
 
 def _own(call: Call) -> Account:
     """The user of the path, who must be the doer, signed in with a password."""
-    user = _named(call)
+    user = named(call)
     if call.user.id != user.id and not call.user.is_admin:
         raise ApiError(403, "doer should be the site admin or be same as the contextUser")
     if call.identity and call.identity.token:
@@ -107,7 +107,8 @@ def _own(call: Call) -> Account:
     return user
 
 
-def _named(call: Call) -> Account:
+def named(call: Call) -> Account:
+    """The user or organization of the path; raises Gitea's 404."""
     name = call.name("name")
     account = call.forge.store.account(name)
     if account is None:

@@ -5,11 +5,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from sandbox.gitea.access import owns, permission
-from sandbox.gitea.accounts import check_name
+from sandbox.gitea.access import owns, permission, sees
+from sandbox.gitea.accounts import check_name, named
 from sandbox.gitea.answers import JsonAnswer, no_content
 from sandbox.gitea.call import Call, Endpoint, optional, required
-from sandbox.gitea.errors import ApiError, Invalid
+from sandbox.gitea.errors import ApiError, Invalid, NotFound
 from sandbox.gitea.repositories import create_repository
 from sandbox.gitea.store import Account
 
@@ -60,6 +60,17 @@ async def list_mine(call: Call) -> Response:
     return call.paged(mine, call.forge.payloads.organization)
 
 
+async def show_permissions(call: Call) -> Response:
+    """GET /users/{name}/orgs/{org}/permissions: what that user, not the doer, may do there. All members own it here."""
+    user, org = named(call), call.forge.store.account(call.name("org"))
+    if call.doer is None:
+        raise ApiError(401, "token is required")
+    if org is None or not sees(org, user):
+        raise NotFound("HasOrgOrUserVisible")
+    flags = ("is_owner", "is_admin", "can_write", "can_read", "can_create_repository")
+    return JsonAnswer(dict.fromkeys(flags, user.id in org.owners))
+
+
 async def list_repositories(call: Call) -> Response:
     """GET /orgs/{org}/repos: those that the doer may read, oldest first."""
     store = call.forge.store
@@ -100,6 +111,7 @@ ENDPOINTS = (
     Endpoint("PATCH", "/orgs/{org}", "organization", patch_org),
     Endpoint("DELETE", "/orgs/{org}", "organization", delete_org),
     Endpoint("GET", "/user/orgs", "organization", list_mine),
+    Endpoint("GET", "/users/{name}/orgs/{org}/permissions", "organization", show_permissions),
     Endpoint("GET", "/orgs/{org}/repos", "organization", list_repositories),
     Endpoint("POST", "/orgs/{org}/repos", "organization", create_org_repository),
 )

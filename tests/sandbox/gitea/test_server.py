@@ -160,3 +160,34 @@ def test_only_the_owners_of_a_public_organization_make_repositories_in_it(prepar
 def test_the_administrator_has_the_password_of_the_file(prepared: Server) -> None:
     """Also after another one was set in an earlier run."""
     assert prepared.made("GET", "/user")["login"] == ADMIN
+
+
+def test_an_administrator_keeps_the_tokens_of_another_user(server: Server) -> None:
+    """With a password: makes, lists and deletes them, and they are that user's, whose password nobody knows."""
+    bot = {"username": "bot", "email": "bot@example.com", "password": "forgotten 1", "must_change_password": False}
+    server.made("POST", "/admin/users", bot)
+    made = server.made("POST", "/users/bot/tokens", {"name": "one", "scopes": ["read:user"]})
+    assert server.made("GET", "/user", token=made["sha1"])["login"] == "bot"
+    (listed,) = server.made("GET", "/users/bot/tokens")
+    assert (listed["name"], listed["sha1"], listed["scopes"]) == ("one", "", ["read:user"])
+    assert made["sha1"].endswith(listed["token_last_eight"])
+    assert server.call("DELETE", "/users/bot/tokens/one", token=server.token("all", ("all",))).status_code == 401
+    assert server.call("DELETE", "/users/bot/tokens/one").status_code == 204
+    assert server.call("DELETE", "/users/bot/tokens/one").status_code == 404
+    assert server.call("GET", "/user", token=made["sha1"]).status_code == 401
+
+
+def test_what_a_user_may_do_in_an_organization(server: Server) -> None:
+    """Asked by an administrator, whose own rights are not meant; a private one is hidden from who is no member."""
+    for name in ("owner", "stranger"):
+        user = {"username": name, "email": f"{name}@example.com", "password": "forgotten 1"}
+        server.made("POST", "/admin/users", user | {"must_change_password": False})
+    token = server.made("POST", "/users/owner/tokens", {"name": "t", "scopes": ["write:organization"]})["sha1"]
+    for name, visibility in (("hers", "private"), ("shown", "public")):
+        server.made("POST", "/orgs", {"username": name, "visibility": visibility}, token=token)
+    assert server.made("GET", "/users/owner/orgs/hers/permissions") == {
+        "is_owner": True, "is_admin": True, "can_write": True, "can_read": True, "can_create_repository": True,
+    }  # fmt: skip
+    assert server.call("GET", "/users/stranger/orgs/hers/permissions").status_code == 404
+    assert server.call("GET", "/users/owner/orgs/missing/permissions").status_code == 404
+    assert not any(server.made("GET", "/users/stranger/orgs/shown/permissions").values())
