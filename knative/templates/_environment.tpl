@@ -13,9 +13,6 @@ app.kubernetes.io/component: {{ .component }}
 - name: INFRAFORGE_SYSTEM_NAMESPACE
   value: {{ .Release.Namespace }}
 {{- include "infraforge.settings" (dict "root" . "names" (list "argocdNamespace" "bodyLimit" "maxWaiting" "timeout" "tracesEndpoint")) }}
-{{- if .Values.oidc.enabled }}
-{{- include "infraforge.env.oidc" . }}
-{{- end }}
 {{- end }}
 
 {{/* What the functions of claims are told. */}}
@@ -65,9 +62,6 @@ app.kubernetes.io/component: {{ .component }}
   value: {{ include "infraforge.brokerUrl" . }}
 {{- end }}
 
-{{- define "infraforge.env.oidc" -}}
-{{- end }}
-
 {{/* The Secrets that a function reads, as name → Secret: root, function. */}}
 {{- define "infraforge.secrets" -}}
 {{- $all := .root.Values.secrets -}}
@@ -78,6 +72,11 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
 {{- define "infraforge.mounts" -}}
+{{- if include "infraforge.sends" . }}
+- name: broker
+  mountPath: /var/run/infraforge/broker
+  readOnly: true
+{{- end }}
 {{- range $name, $_ := include "infraforge.secrets" . | fromJson }}
 - name: {{ $name }}
   mountPath: /var/run/infraforge/{{ $name }}
@@ -93,6 +92,16 @@ app.kubernetes.io/component: {{ .component }}
 
 {{/* Readable by all: fsGroup is behind a feature of Knative, and the container is not root. */}}
 {{- define "infraforge.volumes" -}}
+{{- if include "infraforge.sends" . }}
+- name: broker
+  projected:
+    defaultMode: 0444
+    sources:
+      - serviceAccountToken:
+          audience: {{ include "infraforge.brokerAudience" .root }}
+          expirationSeconds: 3600
+          path: token
+{{- end }}
 {{- range $name, $secret := include "infraforge.secrets" . | fromJson }}
 - name: {{ $name }}
   secret:

@@ -81,3 +81,20 @@ ref:
   kind: Broker
   name: infraforge
 {{- end }}
+
+{{/* What a pod of ours that is no Knative Service has beside its containers and volumes: root, account. */}}
+{{- define "infraforge.pod" -}}
+serviceAccountName: infraforge-{{ .account }}
+restartPolicy: Never
+enableServiceLinks: false
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  seccompProfile:
+    type: RuntimeDefault
+{{- end }}
