@@ -195,7 +195,7 @@ class Kube:
 
     def look_up(self, path: str) -> Document:
         """What the API server serves at a path that is no object's, such as the keys of its service accounts."""
-        return self._request("GET", path)
+        return self._request("GET", path, accept="application/json, */*")  # keys are application/jwk-set+json
 
     def ping(self) -> None:
         """Raise what stands between us and the API server, if anything does."""

@@ -1,5 +1,7 @@
 """How a process reaches the Kubernetes API: by its service account, or by a kubeconfig file."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,16 +12,18 @@ from yaml import YAMLError
 
 from shared.errors import PermanentError
 from shared.kube.client import Kube
+from shared.kube.token_file import TokenFile
 
 CONNECTIONS: Final = 128
 """Kept open at most: more than a process has threads. The library keeps five for each core, closes what comes back
 beyond them, and pays for another handshake the next time."""
 
 
-def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
+def connect(kubeconfig: Path | None, *, timeout: float = 15.0, now: Callable[[], float] = time.monotonic) -> Kube:
     """A client for the cluster of `kubeconfig`, or for the one this process runs in when that is None.
 
-    The service account's token is read again as it expires (the client library does that). No request is made here.
+    The service account's token is read again as it expires (the client library does that), and so is a kubeconfig's
+    `tokenFile`. No request is made here.
     Raises `PermanentError` (reasons KubeConfigMissing, KubeConfigUnreadable) that says what to set.
     """
     configuration = Configuration()
@@ -30,6 +34,8 @@ def connect(kubeconfig: Path | None, *, timeout: float = 15.0) -> Kube:
             config.load_kube_config(  # type: ignore[no-untyped-call]  # the library's
                 config_file=str(kubeconfig), client_configuration=configuration
             )
+            if token_file := TokenFile.of(kubeconfig, now):
+                configuration.refresh_api_key_hook = token_file  # type: ignore[assignment]  # made to be assigned
     except ConfigException as error:
         raise PermanentError(
             f"no way to reach the Kubernetes API: {error}; run in a cluster or set INFRAFORGE_KUBECONFIG",

@@ -9,7 +9,8 @@ import yaml
 
 from shared.errors import PermanentError
 from shared.kube import connect
-from tests.shared.kube.server import TOKEN, kubeconfig
+from shared.kube.token_file import REREAD
+from tests.shared.kube.server import TOKEN, Answers, kubeconfig, serving
 
 SERVER = "http://127.0.0.1:9"
 MEND = "run in a cluster or set INFRAFORGE_KUBECONFIG"
@@ -84,3 +85,31 @@ def test_in_a_cluster_without_a_service_account(monkeypatch: pytest.MonkeyPatch)
 def test_connecting_asks_nobody(tmp_path: Path) -> None:
     """Nobody listens there, and a function starts all the same."""
     connect(kubeconfig(tmp_path, SERVER))
+
+
+def test_a_token_file_is_read_again(tmp_path: Path) -> None:
+    """Within a minute, as its owner replaces it before it expires; one that is gone leaves the last one in use."""
+    clock = [0.0]
+    answers = Answers()
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    with serving(answers) as url:
+        file = tmp_path / "kubeconfig"
+        cluster = {"name": "test", "cluster": {"server": url}}
+        file.write_text(changed(clusters=[cluster], users=[{"name": "test", "user": {"tokenFile": "token"}}]))
+        kube = connect(file, now=lambda: clock[0])
+
+        def shown() -> str:
+            answers.give(200, {})
+            kube.ping()
+            return answers.asked[-1].headers["Authorization"]
+
+        assert shown() == "Bearer first"
+        token.write_text("second")
+        clock[0] += REREAD - 1
+        assert shown() == "Bearer first"
+        clock[0] += 1
+        assert shown() == "Bearer second"
+        token.unlink()
+        clock[0] += REREAD
+        assert shown() == "Bearer second"
