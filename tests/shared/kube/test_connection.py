@@ -102,7 +102,7 @@ def test_a_token_file_is_read_again(tmp_path: Path) -> None:
         def shown() -> str:
             answers.give(200, {})
             kube.ping()
-            return answers.asked[-1].headers["Authorization"]
+            return answers.asked[-1].headers["authorization"]
 
         assert shown() == "Bearer first"
         token.write_text("second")
