@@ -1,4 +1,4 @@
-"""The settings that all three functions share. Nothing else reads the environment."""
+"""The settings that the functions share. Nothing else reads the environment."""
 
 import re
 from pathlib import Path
@@ -82,46 +82,19 @@ class Environment(BaseSettings):
         raise PermanentError("; ".join(lines), reason="InvalidSettings")
 
 
-class Settings(Environment):
-    """Read from `INFRAFORGE_*` once, in a function's `main.py`, and passed down.
-
-    `gitea_url` is the address that claims say and Git holds; `gitea_endpoint` is where this process connects.
-    """
+class Serving(Environment):
+    """What every function is given, whatever it does."""
 
     function: ClassVar[str] = "function"
     """Whose settings they are; traces name it."""
 
-    gitea_url: BaseUrl = Field("http://gitea-http.gitea.svc:3000", description="Gitea as claims and Git name it.")
-    gitea_endpoint: BaseUrl = Field(
-        default_factory=same_as_url, description="Where this process reaches that Gitea; default: gitea_url."
-    )
-    gitea_token: Token | None = Field(
-        None, description="Token with write:organization, write:repository and read:user."
-    )
-    gitea_token_file: Annotated[Path | None, instead_of("gitea_token", required=True)] = Field(
-        None, validate_default=True, description="Instead of gitea_token: a file with it, read whenever it is used."
-    )
     kubeconfig: Path | None = Field(None, description="A kubeconfig file; default: the pod's service account.")
-    cache_dir: Path = Field(Path("/var/cache/infraforge"), description="Where the bare Git caches live.")
-    charts_dir: Path = Field(_ROOT / "charts", description="The embedded application charts, one folder each.")
-    platform_charts_dir: Path = Field(_ROOT / "platform-charts", description="The embedded platform charts.")
-    cluster_types: frozenset[str] = Field(frozenset(), description="The types this installation serves; empty: all.")
-    environment_namespaces: dict[str, frozenset[str]] = Field(
-        default_factory=dict, description="Which namespaces may claim an environment; one not listed: any namespace."
+    system_namespace: str = Field(
+        "platform-system", description="Where InfraForge itself is, and BootstrapClaims live."
     )
-    system_namespace: str = Field("platform-system", description="Where BootstrapClaims live.")
-    argocd_namespace: str = Field("argocd", description="Where ArgoCD looks for its objects.")
-    author_name: str = Field("InfraForge", description="The author of commits.")
-    author_email: str = Field("infraforge@localhost.localdomain", description="The author's address.")
     body_limit: int = Field(2 * 1024 * 1024, gt=0, description="The largest request body, in bytes.")
     max_waiting: int = Field(
         100, gt=0, description="Events worked on or waiting at once; one more is answered 503. Below THREADS."
-    )
-    removal_limit: int = Field(
-        10, ge=0, description="Applications that one change may remove without a person's confirmation."
-    )
-    removal_share: float = Field(
-        0.5, ge=0, le=1, description="Share of an environment's applications that one change may remove so."
     )
     traces_endpoint: BaseUrl | None = Field(
         None, description="An OTLP collector (HTTP) that spans are sent to; without it there are none."
@@ -138,6 +111,40 @@ class Settings(Environment):
     )
     sender_issuer: str | None = Field(
         None, description="Who issues those tokens; default: what the Kubernetes API says of itself."
+    )
+
+
+class Settings(Serving):
+    """What the functions of claims are given: read once, in a function's `main.py`, and passed down.
+
+    `gitea_url` is the address that claims say and Git holds; `gitea_endpoint` is where this process connects.
+    """
+
+    gitea_url: BaseUrl = Field("http://gitea-http.gitea.svc:3000", description="Gitea as claims and Git name it.")
+    gitea_endpoint: BaseUrl = Field(
+        default_factory=same_as_url, description="Where this process reaches that Gitea; default: gitea_url."
+    )
+    gitea_token: Token | None = Field(
+        None, description="Token with write:organization, write:repository and read:user."
+    )
+    gitea_token_file: Annotated[Path | None, instead_of("gitea_token", required=True)] = Field(
+        None, validate_default=True, description="Instead of gitea_token: a file with it, read whenever it is used."
+    )
+    cache_dir: Path = Field(Path("/var/cache/infraforge"), description="Where the bare Git caches live.")
+    charts_dir: Path = Field(_ROOT / "charts", description="The embedded application charts, one folder each.")
+    platform_charts_dir: Path = Field(_ROOT / "platform-charts", description="The embedded platform charts.")
+    cluster_types: frozenset[str] = Field(frozenset(), description="The types this installation serves; empty: all.")
+    environment_namespaces: dict[str, frozenset[str]] = Field(
+        default_factory=dict, description="Which namespaces may claim an environment; one not listed: any namespace."
+    )
+    argocd_namespace: str = Field("argocd", description="Where ArgoCD looks for its objects.")
+    author_name: str = Field("InfraForge", description="The author of commits.")
+    author_email: str = Field("infraforge@localhost.localdomain", description="The author's address.")
+    removal_limit: int = Field(
+        10, ge=0, description="Applications that one change may remove without a person's confirmation."
+    )
+    removal_share: float = Field(
+        0.5, ge=0, le=1, description="Share of an environment's applications that one change may remove so."
     )
 
     @property

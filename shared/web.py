@@ -28,12 +28,19 @@ DISCARD_LIMITS: Final = 8
 
 log = logging.getLogger(__name__)
 
+Verify = Callable[[str], None]
+"""Looks at a request's `Authorization`; raises `Unauthorized`, `WrongSender` or `TransientError`."""
+
 Reply = tuple[dict[str, str], bytes]
 """Headers and body of a CloudEvent in the binary mode."""
 
 
 class Unauthorized(InfraForgeError):
     """The request does not prove where it comes from."""
+
+
+class WrongSender(InfraForgeError):
+    """The request proves where it comes from, and that is not who may send events here."""
 
 
 class PayloadTooLarge(InfraForgeError):
@@ -64,6 +71,8 @@ class Endpoint:
     notes: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     parse: Callable[[Mapping[str, str], bytes], events.Event] = events.parse
     """The event in a request; what `react` is called with."""
+    verify: Verify | None = None
+    """Checks who sends an event, before anything of it is read; None where everybody may."""
     done: int = 204
     """The answer when there is nothing to say."""
     tracing: Tracing = field(default_factory=Tracing)
@@ -114,6 +123,10 @@ class Endpoint:
 
     def _admitted(self, request: Request) -> Response:
         """Work on the event if there is room; otherwise the Broker keeps it, and comes again."""
+        refused = self._refused(request)
+        if refused is not None:
+            _discard(request, DISCARD_LIMITS * self.body_limit)
+            return _unread(refused)
         if not self._slots.acquire(blocking=False):
             _discard(request, DISCARD_LIMITS * self.body_limit)
             full = TransientError(f"{self.max_waiting} events are being worked on: try again", reason="Busy")
@@ -122,6 +135,20 @@ class Endpoint:
             return self._event(request)
         finally:
             self._slots.release()
+
+    def _refused(self, request: Request) -> Response | None:
+        """The answer to who may not send events; None for who may."""
+        try:
+            if self.verify is not None:
+                self.verify(request.headers.get("Authorization", ""))
+        except TransientError as error:
+            log.warning("trying again later: %s: %s", error.reason, error)
+            return _refusal(503, error, {"Retry-After": str(error.retry_after)})
+        except Unauthorized as error:
+            return _refusal(401, error, {"WWW-Authenticate": "Bearer"})
+        except WrongSender as error:
+            return _refusal(403, error)
+        return None
 
     def _event(self, request: Request) -> Response:
         with self.metrics.measure() as outcome, self.metrics.in_flight.track_inprogress():

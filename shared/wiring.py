@@ -17,6 +17,7 @@ from shared.events import WAKE_UPS, Event
 from shared.follower import Deploys, Follower
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
+from shared.identity import senders
 from shared.kube import Kube, connect
 from shared.memory import Memory
 from shared.provenance import REPOSITORY
@@ -142,6 +143,7 @@ class Wiring:
             routes=routes or {},
             notes=self._notes,
             tracing=self.tracing,
+            verify=senders(self.settings, self.kube),
         )
 
     def pings(self) -> dict[str, Callable[[], None]]:

@@ -10,7 +10,7 @@ from cli.exits import Failure
 from cli.output import stderr
 
 if TYPE_CHECKING:
-    from shared.settings import Settings
+    from shared.settings import Serving
 
 
 def reference(
@@ -49,7 +49,7 @@ def _pages() -> Mapping[str, str]:
     from functions.platform.settings import PlatformSettings  # noqa: PLC0415 - a page costs what no other command need pay
     from shared.claims import crd  # noqa: PLC0415 - a page costs what no other command need pay
 
-    functions: dict[str, type[Settings]] = {
+    functions: dict[str, type[Serving]] = {
         "bootstrap": BootstrapSettings,
         "application": ApplicationSettings,
         "platform": PlatformSettings,

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from cli.reference.markdown import code, page, table
-from shared.settings import Settings
+from shared.settings import Serving
 
 _HEADER: Final = ("variable", "default", "what it is")
 _DERIVED: Final = {
@@ -19,7 +19,7 @@ _DERIVED: Final = {
 }
 
 
-def render(functions: Mapping[str, type[Settings]]) -> str:
+def render(functions: Mapping[str, type[Serving]]) -> str:
     """The page about all of them; `functions` are the classes by the function's name."""
     shared = set.intersection(*(set(one.model_fields) for one in functions.values()))
     some = next(iter(functions.values()))
@@ -41,7 +41,7 @@ def render(functions: Mapping[str, type[Settings]]) -> str:
     return page("Settings", *parts)
 
 
-def _rows(settings: type[Settings], names: set[str]) -> Iterator[tuple[str, str, str]]:
+def _rows(settings: type[Serving], names: set[str]) -> Iterator[tuple[str, str, str]]:
     for name, field in settings.model_fields.items():
         if name in names:
             yield code(f"INFRAFORGE_{name.upper()}"), _default(name, field), field.description or ""

@@ -11,6 +11,7 @@ from functions.deadletters.handler import Handler
 from functions.deadletters.notice import Notice
 from functions.deadletters.settings import DeadLettersSettings
 from functions.deadletters.store import Store, outcomes
+from shared.identity import senders
 from shared.kube import connect
 from shared.telemetry import Metrics, configure_logging
 from shared.tracing import Tracing
@@ -35,6 +36,7 @@ def build(settings: DeadLettersSettings) -> Endpoint:
         metrics=metrics,
         body_limit=settings.body_limit,
         max_waiting=settings.max_waiting,
+        verify=senders(settings, kube),
         tracing=Tracing.to(settings.traces_endpoint, f"infraforge-{settings.function}"),
     )
 

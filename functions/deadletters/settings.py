@@ -5,15 +5,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.settings import BaseUrl, Settings
+from shared.settings import BaseUrl, Serving
 
 
-class DeadLettersSettings(Settings):
+class DeadLettersSettings(Serving):
     """What the deadletters function needs. It asks no Gitea, so it is given no token."""
 
     function: ClassVar[str] = "deadletters"
 
-    gitea_token_file: Path | None = Field(None, description="Not used here.")
     broker_url: BaseUrl | None = Field(
         None, description="The Broker that replayed events are sent to; without it none can be replayed."
     )
