@@ -47,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sandbox.apiserver",
         description="A Kubernetes API server for a laptop: CRDs, namespaces, and the kinds that charts render, over "
         "HTTPS. DATA_DIR/kubeconfig opens it.",
-        epilog="Not covered (404): pods, nodes, RBAC's effect, webhooks, answers in protobuf, the scale subresource.",
+        epilog="Authorization is on: the admin's token is of system:masters, service accounts' tokens may do what RBAC "
+        "grants. Not covered (404): nodes, webhooks, answers in protobuf, the scale subresource, pods' exec, attach, "
+        "port-forward, eviction and binding. Not done: running pods, default service accounts of namespaces, "
+        "anonymous users, users' certificates.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=6443, help="port to listen on (%(default)s)")
@@ -56,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespaces", default="", help="names, comma-separated, created if absent")
     parser.add_argument("--crds", type=Path, action="append", default=[], help="file or directory of CRDs; repeatable")
     parser.add_argument("--watch-history", type=int, default=2048, help="events kept per resource (%(default)s)")
+    parser.add_argument(
+        "--pod-logs",
+        type=Path,
+        metavar="DIR",
+        help="NAMESPACE/POD/CONTAINER.log below it answer pods/log (DATA_DIR/pod-logs)",
+    )
     parser.add_argument(
         "--workloads-ready-after",
         type=float,
@@ -106,7 +115,13 @@ def main() -> int:
     tokens = Tokens(data / "service-accounts.key", url, cluster.storage)
     access = Access(cluster.storage, {token: ADMIN}, tokens, audit_log=arguments.audit_log)
     config = uvicorn.Config(
-        create_app(cluster, access, log=arguments.log_requests, beside=controllers.run if controllers else None),
+        create_app(
+            cluster,
+            access,
+            pod_logs=arguments.pod_logs or data / "pod-logs",
+            log=arguments.log_requests,
+            beside=controllers.run if controllers else None,
+        ),
         host=arguments.host,
         port=arguments.port,
         ssl_certfile=certificates.certificate,

@@ -3,12 +3,13 @@
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from sandbox.apiserver import errors, patches, protobuf
+from sandbox.apiserver import errors, logs, patches, protobuf
 from sandbox.apiserver.access import token_requests
 from sandbox.apiserver.access.control import Access
 from sandbox.apiserver.builtin import META, token_request
@@ -34,10 +35,12 @@ _SHORTEST_WATCH = 1800
 class Api:
     """Answers requests for resources; raises ApiError for what is refused.
 
-    Each request brings `state.user` and `state.gate`, what judges its writes before they are stored.
+    Each request brings `state.user` and `state.gate`, what judges its writes before they are stored. `pod_logs` is the
+    folder of the containers' logs.
     """
 
-    def __init__(self, cluster: Cluster, access: Access) -> None:
+    def __init__(self, cluster: Cluster, access: Access, pod_logs: Path) -> None:
+        self._pod_logs = pod_logs
         self._cluster = cluster
         self._access = access
         self._token_request = token_request(cluster.types)
@@ -53,6 +56,9 @@ class Api:
         target = Target(resource, location.namespace, location.name)
         if location.subresource == "token" and resource.qualified == "serviceaccounts" and request.method == "POST":
             return await self._token(request, target)
+        if location.subresource == "log" and resource.qualified == "pods" and request.method == "GET":
+            text = logs.read(self._pod_logs, self._live(target).object, request.query_params)
+            return Response(text, media_type="text/plain")
         if location.subresource and not (location.subresource == "status" and resource.status and resource.stored):
             raise errors.not_found(resource, location.name)
         method = request.method
@@ -74,10 +80,7 @@ class Api:
             raise errors.method_not_allowed()
         match request.method:
             case "GET":
-                entry = self._storage.get(target.resource.qualified, target.key)
-                if entry is None:
-                    raise errors.not_found(target.resource, target.name)
-                return _response(self._renderer(request, target.resource).object(entry))
+                return _response(self._renderer(request, target.resource).object(self._live(target)))
             case "PUT":
                 return await self._replace(request, target, subresource)
             case "PATCH":
@@ -85,6 +88,12 @@ class Api:
             case "DELETE" if not subresource:
                 return await self._delete(request, target)
         raise errors.method_not_allowed()
+
+    def _live(self, target: Target) -> Entry:
+        entry = self._storage.get(target.resource.qualified, target.key)
+        if entry is None:
+            raise errors.not_found(target.resource, target.name)
+        return entry
 
     async def _create(self, request: Request, target: Target) -> Response:
         if target.resource.namespaced and not target.namespace:

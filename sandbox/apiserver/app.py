@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -36,12 +37,12 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Server:
     """One API server; `access` says who may do what on it."""
 
-    def __init__(self, cluster: Cluster, access: Access, *, log: bool) -> None:
+    def __init__(self, cluster: Cluster, access: Access, pod_logs: Path, *, log: bool) -> None:
         self._cluster = cluster
         self._access = access
         self._log = log
         self._documents = Documents(cluster.registry, cluster.types)
-        self.api = Api(cluster, access)
+        self.api = Api(cluster, access, pod_logs)
 
     async def answer(self, request: Request) -> Response:
         """Answer any request; refusals become `Status` bodies."""
@@ -137,13 +138,19 @@ def _cached(request: Request, body: bytes, media_type: str) -> Response:
 
 
 def create_app(
-    cluster: Cluster, access: Access, *, log: bool = False, beside: Callable[[], Awaitable[None]] | None = None
+    cluster: Cluster,
+    access: Access,
+    *,
+    pod_logs: Path,
+    log: bool = False,
+    beside: Callable[[], Awaitable[None]] | None = None,
 ) -> Starlette:
     """Return the server as an ASGI application; `app.state.close_watches()` ends the open watches.
 
-    `beside` runs for as long as the server does, in its event loop: the controllers of its workloads.
+    `pod_logs` is where the logs of containers lie, if anybody runs some. `beside` runs for as long as the server does, in
+    its event loop: the controllers of its workloads.
     """
-    server = Server(cluster, access, log=log)
+    server = Server(cluster, access, pod_logs, log=log)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

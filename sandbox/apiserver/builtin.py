@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox.apiserver import workload_rules
+from sandbox.apiserver import pods, workload_rules
 from sandbox.apiserver.causes import Cause
 from sandbox.apiserver.chart_kinds import chart_kinds
 from sandbox.apiserver.errors import bad_request
@@ -102,12 +102,26 @@ _KINDS: tuple[Json, ...] = (
         "columns": _VOLUME_CLAIM_COLUMNS,
         "skeleton": {"spec": {"resources": {}}, "status": {}},
     },
+    pods.KIND,
     {
         "kind": "Secret",
         "columns": (Column("Type", "string", ".type"), Column("Data", "string"), _AGE),
         "selectable": {"type": ("type",)},
     },
-    {"kind": "ServiceAccount", "short_names": ("sa",), "columns": (Column("Secrets", "string"), _AGE)},
+    {
+        "kind": "ServiceAccount",
+        "short_names": ("sa",),
+        "columns": (Column("Secrets", "string"), _AGE),
+        "subresources": (
+            {
+                "name": "token",
+                "verbs": ["create"],
+                "group": "authentication.k8s.io",
+                "version": "v1",
+                "kind": "TokenRequest",
+            },
+        ),
+    },
     *(
         {
             "group": group,
@@ -189,6 +203,7 @@ def hooks() -> dict[str, Hooks]:
         "events": Hooks(defaults=_default_event),
         "namespaces": Hooks(_default_namespace, _prepare_namespace, deleting=_terminating_namespace),
         "persistentvolumeclaims": Hooks(_default_volume_claim, _prepare_volume_claim, _validate_volume_claim),
+        "pods": Hooks(pods.default, pods.prepare, pods.validate),
         "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),
         **{
             qualified: Hooks(defaults=rules.defaults, validate=rules.validate)

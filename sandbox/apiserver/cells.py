@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from sandbox.apiserver import pods
 from sandbox.apiserver.timestamps import age
 
 Json = dict[str, Any]
@@ -17,6 +18,8 @@ _UNKNOWN: Final = "<unknown>"
 
 def cell(kind: str, name: str, value: Json, now: datetime) -> Any:
     """Return the cell of column `name`; None when the kind has no such computed cell."""
+    if kind == "Pod":
+        return pods.cell(name, value, now)
     fill = _CELLS.get((kind, name)) or _CELLS.get(("", name))
     return None if fill is None else fill(value, now)
 
@@ -103,6 +106,11 @@ def _role(value: Json, _: datetime) -> str:
     return f"{value['roleRef'].get('kind', '')}/{value['roleRef'].get('name', '')}"
 
 
+def _param_kind(value: Json, _: datetime) -> str:
+    kind = _spec(value).get("paramKind")
+    return f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}" if kind else _UNSET
+
+
 def _budget(field: str) -> Callable[[Json, datetime], str]:
     return lambda value, _: str(_spec(value).get(field, "N/A"))
 
@@ -144,6 +152,11 @@ _CELLS: Final[Mapping[tuple[str, str], Callable[[Json, datetime], Any]]] = {
     ("HorizontalPodAutoscaler", "Reference"): _reference,
     ("HorizontalPodAutoscaler", "Targets"): _targets,
     ("HorizontalPodAutoscaler", "MinPods"): lambda value, _: str(_spec(value).get("minReplicas", _UNSET)),
+    ("ValidatingAdmissionPolicy", "Validations"): lambda value, _: len(_spec(value).get("validations") or ()),
+    ("ValidatingAdmissionPolicy", "ParamKind"): _param_kind,
+    ("ValidatingAdmissionPolicyBinding", "ParamRef"): lambda value, _: (
+        f"*/{_spec(value)['paramRef'].get('name', '')}" if "paramRef" in _spec(value) else _UNSET
+    ),
     ("PodDisruptionBudget", "Min Available"): _budget("minAvailable"),
     ("PodDisruptionBudget", "Max Unavailable"): _budget("maxUnavailable"),
     ("ResourceQuota", "Request"): _quota(limits=False),

@@ -166,6 +166,21 @@ _POLICY: Final[Json] = {
     **_COUNTED,
 }
 
+_ADMISSION: Final[tuple[Json, ...]] = (
+    {
+        "kind": "ValidatingAdmissionPolicy",
+        "plural": "validatingadmissionpolicies",
+        "columns": (Column("Validations", "integer"), Column("ParamKind", "string"), _AGE),
+        **_COUNTED,
+    },
+    {
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "columns": (Column("PolicyName", "string", ".spec.policyName"), Column("ParamRef", "string"), _AGE),
+        "generation": True,
+        "skeleton": {"spec": {}},
+    },
+)
+
 
 def chart_kinds() -> Iterator[Json]:
     """What differs from a namespaced kind of the core group, in discovery's order."""
@@ -175,6 +190,9 @@ def chart_kinds() -> Iterator[Json]:
     yield from _group("batch", _BATCH, {"categories": ("all",), **_COUNTED})
     yield from _group("networking.k8s.io", _NETWORKING, {})
     yield from _group("policy", (_POLICY,), {})
+    yield from _group(
+        "admissionregistration.k8s.io", _ADMISSION, {"namespaced": False, "categories": ("api-extensions",)}
+    )
     yield from _group("rbac.authorization.k8s.io", _RBAC, {})
 
 

@@ -77,6 +77,9 @@ def resource_list(registry: Registry, group: str, version: str) -> Json | None:
         row |= {"categories": list(resource.categories)} if resource.categories else {}
         row |= {"storageVersionHash": resource.storage_version_hash} if resource.stored else {}
         rows.append(row)
+        for more in resource.subresources:
+            other: Json = {key: more[key] for key in ("group", "version", "kind") if key in more}
+            rows.append(_named(resource, f"{resource.plural}/{more['name']}", "", more["verbs"], other))
         if resource.status and resource.stored:
             rows.append(_named(resource, f"{resource.plural}/status", "", _STATUS_VERBS))
     head: Json = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})
@@ -93,12 +96,12 @@ def _group(name: str, versions: list[str]) -> Json:
     return {"name": name, "versions": rows, "preferredVersion": rows[0]}
 
 
-def _named(resource: Resource, name: str, singular: str, verbs: list[str]) -> Json:
+def _named(resource: Resource, name: str, singular: str, verbs: list[str], other: Json | None = None) -> Json:
     return {
         "name": name,
         "singularName": singular,
         "namespaced": resource.namespaced,
-        "kind": resource.kind,
+        **(other or {"kind": resource.kind}),
         "verbs": verbs,
     }
 
@@ -116,6 +119,14 @@ def _aggregated_resource(resource: Resource) -> Json:
     }
     row |= {"shortNames": list(resource.short_names)} if resource.short_names else {}
     row |= {"categories": list(resource.categories)} if resource.categories else {}
+    below = [
+        {
+            "subresource": more["name"],
+            "responseKind": {key: more.get(key, kind[key]) for key in ("group", "version", "kind")},
+            "verbs": more["verbs"],
+        }
+        for more in resource.subresources
+    ]
     if resource.status and resource.stored:
-        row["subresources"] = [{"subresource": "status", "responseKind": kind, "verbs": _STATUS_VERBS}]
-    return row
+        below.append({"subresource": "status", "responseKind": kind, "verbs": _STATUS_VERBS})
+    return row | ({"subresources": below} if below else {})

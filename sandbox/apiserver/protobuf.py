@@ -56,6 +56,17 @@ TokenRequest: 1 metadata ObjectMeta, 2 spec TokenRequestSpec, 3 status TokenRequ
 TokenRequestSpec: 1 audiences string*, 3 boundObjectRef BoundObjectReference, 4 expirationSeconds int
 TokenRequestStatus: 1 token string, 2 expirationTimestamp Time
 BoundObjectReference: 1 kind string, 2 apiVersion string, 3 name string, 4 uid string
+PolicyRule: 1 verbs string*, 2 apiGroups string*, 3 resources string*, 4 resourceNames string*,
+    5 nonResourceURLs string*
+Role: 1 metadata ObjectMeta, 2 rules PolicyRule*
+ClusterRole: 1 metadata ObjectMeta, 2 rules PolicyRule*, 3 aggregationRule AggregationRule
+AggregationRule: 1 clusterRoleSelectors LabelSelector*
+LabelSelector: 1 matchLabels Entry*, 2 matchExpressions LabelSelectorRequirement*
+LabelSelectorRequirement: 1 key string, 2 operator string, 3 values string*
+RoleBinding: 1 metadata ObjectMeta, 2 subjects Subject*, 3 roleRef RoleRef
+ClusterRoleBinding: 1 metadata ObjectMeta, 2 subjects Subject*, 3 roleRef RoleRef
+Subject: 1 kind string, 2 apiGroup string, 3 name string, 4 namespace string
+RoleRef: 1 apiGroup string, 2 kind string, 3 name string
 DeleteOptions: 1 gracePeriodSeconds int, 2 preconditions Preconditions, 3 orphanDependents bool,
     4 propagationPolicy string, 5 dryRun string*
 Preconditions: 1 uid string, 2 resourceVersion string

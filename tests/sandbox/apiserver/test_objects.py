@@ -56,7 +56,7 @@ def test_secrets_stay_private(server: Running) -> None:
     ("method", "path", "status", "message"),
     [
         ("POST", "/api/v1/namespaces/missing/configmaps", 404, 'namespaces "missing" not found'),
-        ("GET", "/api/v1/namespaces/dev/pods", 404, None),
+        ("GET", "/api/v1/namespaces/dev/endpoints", 404, None),
         ("GET", "/apis/apps/v1/replicasets", 404, None),
         ("PATCH", "/api/v1/namespaces/dev/configmaps", 405, "the server does not allow this method"),
         ("GET", "/api/v1/configmaps?limit=x", 400, "strconv.ParseInt"),
