@@ -147,8 +147,8 @@ def create_app(
 ) -> Starlette:
     """Return the server as an ASGI application; `app.state.close_watches()` ends the open watches.
 
-    `pod_logs` is where the logs of containers lie, if anybody runs some. `beside` runs for as long as the server does, in
-    its event loop: the controllers of its workloads.
+    `pod_logs` is where the logs of containers lie, if anybody runs some. `beside` runs for as long as the server does,
+    in its event loop: the controllers of its workloads.
     """
     server = Server(cluster, access, pod_logs, log=log)
 
