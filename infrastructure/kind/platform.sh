@@ -76,7 +76,7 @@ admin_secret() {
       --from-literal=username=gitea-admin --from-file=password=<(printf '%s' "$password") >/dev/null
   fi
   data=$(kube get secret gitea-admin --namespace gitea --output jsonpath='{.data}')
-  printf '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"gitea-admin"},"data":%s}' "$data" |
+  printf '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"gitea-admin"},"data":%s}\n' "$data" |
     kube apply --server-side --force-conflicts --namespace "$system_namespace" --filename - >/dev/null
 }
 
