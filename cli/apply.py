@@ -11,7 +11,7 @@ from cli.exits import FAILED, USAGE, Failure
 from cli.manifests import Manifest, read
 from cli.output import Output, complain, print_json, stdout
 from cli.parameters import DataDirOption, KubeconfigOption, OutputOption, cluster_of
-from sandbox.supervisor.eventing import API_VERSION
+from sandbox.supervisor.knative import API_VERSION
 
 
 def apply(

@@ -6,7 +6,7 @@ from typing import Any, Final
 from cli.cluster import Cluster, Reference
 from cli.exits import USAGE, Failure
 from cli.manifests import Manifest
-from sandbox.supervisor.eventing import API_VERSION
+from sandbox.supervisor.knative import API_VERSION
 
 FORMS: Final = "KIND/NAMESPACE/NAME, or KIND/NAME with -n NAMESPACE; KIND also as kubectl knows it (appclaim)."
 """For the help of an argument."""

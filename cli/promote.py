@@ -23,7 +23,7 @@ from cli.parameters import (
 )
 from cli.promotion import Image, Move, moves, promoted
 from cli.replacement import Replacement
-from sandbox.supervisor.eventing import API_VERSION
+from sandbox.supervisor.knative import API_VERSION
 from shared.wording import counted
 
 KIND: Final = "ApplicationClaim"

@@ -22,7 +22,7 @@ from cli.parameters import (
     cluster_of,
     consent,
 )
-from sandbox.supervisor.eventing import API_VERSION
+from sandbox.supervisor.knative import API_VERSION
 
 _TRIES: Final = 5
 

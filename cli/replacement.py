@@ -11,7 +11,7 @@ from cli.exits import Failure
 from cli.history.spec_changes import Change, between
 from cli.manifests import Manifest
 from cli.output import printable, stdout
-from sandbox.supervisor.eventing import API_VERSION
+from sandbox.supervisor.knative import API_VERSION
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from cli.manifests import Manifest
 from cli.why import health
 from cli.why.facts import BOOTSTRAP, Facts, Rendered, Station, rows_of
 from cli.why.links import Document, conditions, items, part, text
-from sandbox.supervisor.eventing import API_VERSION
+from sandbox.supervisor.knative import API_VERSION
 
 ARGOCD: Final = "argoproj.io/v1alpha1"
 IN_CLUSTER: Final = ({"server": "https://kubernetes.default.svc"}, {"name": "in-cluster"})

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shared.kube.client import Kube
 
 ARGOCD: Final = Path(__file__).resolve().parents[1] / "argocd" / "crds.yaml"
+KNATIVE: Final = Path(__file__).resolve().parents[1] / "knative" / "crds.yaml"
 _TIMEOUT: Final = 30.0
 _POLL: Final = 0.1
 
@@ -30,10 +31,21 @@ def argocd_definitions() -> Iterator[dict[str, Any]]:
         yield from yaml.safe_load_all(handle)
 
 
-def write_definitions(folder: Path) -> None:
-    """Write all of them into `folder`, where the sandbox's API server reads them."""
+def knative_definitions() -> Iterator[dict[str, Any]]:
+    """Definitions for Knative's kinds."""
+    with KNATIVE.open(encoding="utf-8") as handle:
+        yield from yaml.safe_load_all(handle)
+
+
+def write_definitions(folder: Path, *, ours: bool = False) -> None:
+    """Write those of Knative and ArgoCD into `folder`, where the sandbox's API server reads them; `ours` on demand.
+
+    Our own come with the chart.
+    """
     folder.mkdir(exist_ok=True)
-    for definition in (*definitions(), *argocd_definitions()):
+    for file in folder.iterdir():
+        file.unlink()
+    for definition in (*(definitions() if ours else ()), *argocd_definitions(), *knative_definitions()):
         text = yaml.safe_dump(definition, sort_keys=False)
         (folder / f"{definition['metadata']['name']}.yaml").write_text(text, encoding="utf-8")
 

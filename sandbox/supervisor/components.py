@@ -1,16 +1,14 @@
 """The processes of a sandbox: what each is started with, what it waits for, and how it shows that it serves."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from sandbox.supervisor.accounts import ADMINISTRATOR
 from sandbox.supervisor.credentials import Credentials
 from sandbox.supervisor.directory import DataDirectory
-from sandbox.supervisor.eventing import KINDS
 from sandbox.supervisor.options import Options
 from sandbox.supervisor.ports import HOST
 
@@ -20,14 +18,21 @@ REGISTRY: Final = "registry"
 BROKER: Final = "broker"
 SOURCE: Final = "source"
 ARGOCD: Final = "argocd"
-FUNCTIONS: Final = tuple(dict.fromkeys(KINDS.values()))
+NODE: Final = "node"
+SERVING: Final = "serving"
+FUNCTIONS: Final = ("bootstrap", "application", "platform")
+DEADLETTERS: Final = "deadletters"
+SERVICES: Final = (*FUNCTIONS, DEADLETTERS)
+"""What the chart installs as Knative Services, `infraforge-<name>` each."""
 
-CLUSTER_READY: Final = "cluster"
-"""The step after which the cluster holds the kinds and namespaces of an installation."""
-TOKENS_READY: Final = "tokens"
-"""The step after which the tokens of Gitea are at hand."""
+INSTALLED: Final = "installation"
+"""The step after which the cluster holds everything that the chart installs."""
+SECRETS_READY: Final = "secrets"
+"""The step after which the functions' credentials are at hand."""
 
-NAMESPACES: Final = ("platform-system", "platform-services", "argocd", "dev", "qa", "sandbox", "prod", "stage")
+SYSTEM: Final = "platform-system"
+"""The namespace that the chart is installed into."""
+NAMESPACES: Final = (SYSTEM, "platform-services", "argocd", "dev", "qa", "sandbox", "prod", "stage")
 GITEA_URL: Final = "http://gitea-http.gitea.svc:3000"
 """The address that claims say and Git holds, whatever the port Gitea listens on here."""
 MIRRORED: Final = "ghcr.io"
@@ -35,22 +40,30 @@ CHARTS: Final = f"{MIRRORED}/infraforge"
 """Where charts may come from besides Gitea, which the sandbox's registry serves some of."""
 WORKLOADS_READY_AFTER: Final = "1"
 """Seconds until a workload's replicas are said to be available."""
-THREADS: Final = "128"
-"""Of each function: more than INFRAFORGE_MAX_WAITING, so that what exceeds it hears 503 and a probe is answered."""
-
 PACKAGES: Final = Path(__file__).resolve().parents[2]
 """The folder that holds `functions`, `sandbox` and `shared`."""
 
 
 @dataclass(frozen=True)
+class Launch:
+    """How a process is started: the whole command line, and its variables beyond everybody's (environment.py).
+
+    `revision` says of a Knative Service's process what it was made from.
+    """
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    revision: str = ""
+
+
+@dataclass(frozen=True)
 class Component:
-    """One process. `environment` is asked for at the start, when what the process `needs` is there."""
+    """One process. `launch` is asked for at the start, when what the process `needs` is there."""
 
     name: str
-    arguments: tuple[str, ...]
+    launch: Callable[[], Launch]
     ready: str
     needs: frozenset[str] = frozenset()
-    environment: Callable[[], Mapping[str, str]] = dict
     kubeconfig: Path | None = None
     unauthorized: bool = False
 
@@ -66,7 +79,7 @@ class Blueprint:
     @property
     def credentials(self) -> Credentials:
         """The sandbox's passwords and tokens."""
-        return Credentials(self.directory.credentials)
+        return Credentials(self.directory.credentials, self.directory.component(NODE) / "services" / SYSTEM)
 
     @property
     def kubeconfig(self) -> Path:
@@ -95,6 +108,17 @@ class Blueprint:
         return self.directory.configuration / "sources.yaml"
 
     @property
+    def source_kubeconfig(self) -> Path:
+        """The source's own way into the cluster: its ServiceAccount's, or the user's into a real cluster."""
+        own = self.directory.configuration / "source-kubeconfig"
+        return self.kubeconfig if self.options.kubeconfig else own
+
+    @property
+    def values_file(self) -> Path:
+        """The chart's values for this sandbox, for whoever installs the chart with Helm."""
+        return self.directory.configuration / "values.yaml"
+
+    @property
     def crds_folder(self) -> Path:
         """The definitions that the API server installs when it starts."""
         return self.directory.configuration / "crds"
@@ -110,46 +134,46 @@ class Blueprint:
             *([] if self.options.kubeconfig else [self._apiserver()]),
             *([] if self.options.gitea_url else [self._gitea()]),
             *([] if self.options.registry else [self._registry()]),
+            *([] if self.options.kubeconfig else [self._node()]),
             self._broker(),
         ]
         source = [self._source()] if self.options.event_source == "sandbox" else []
         argocd = [self._argocd()] if self.options.argocd == "sandbox" else []
-        return [*infrastructure, *(self._function(name) for name in FUNCTIONS), *source, *argocd]
+        serving = [] if self.options.kubeconfig else [self._serving()]
+        return [*infrastructure, *(self._function(name) for name in SERVICES), *source, *argocd, *serving]
 
     def _apiserver(self) -> Component:
         content = ("--namespaces", ",".join(NAMESPACES), "--crds", str(self.crds_folder))
-        return Component(
+        audit = ("--audit-log", self.options.audit_log) if self.options.audit_log else ()
+        return self._stand_in(
             APISERVER,
-            (*self._module(APISERVER), *content, "--workloads-ready-after", WORKLOADS_READY_AFTER),
-            f"{self.url(APISERVER)}/readyz",
+            (*content, "--workloads-ready-after", WORKLOADS_READY_AFTER, *audit),
+            ready=f"{self.url(APISERVER)}/readyz",
             kubeconfig=self.kubeconfig,
         )
 
     def _gitea(self) -> Component:
         password = ("--admin-user", ADMINISTRATOR, "--admin-password-file", str(self.credentials.admin_password_file))
         delay = ("--push-delay", self.options.gitea_push_delay) if self.options.gitea_push_delay else ()
-        return Component(GITEA, (*self._module(GITEA), *password, *delay), f"{self.url(GITEA)}/api/healthz")
+        return self._stand_in(GITEA, (*password, *delay), ready=f"{self.url(GITEA)}/api/healthz")
 
     def _registry(self) -> Component:
         # Like ghcr.io it wants a token, which anybody gets.
-        arguments = (*self._module(REGISTRY), "--auth", "token")
-        return Component(REGISTRY, arguments, f"{self.url(REGISTRY)}/v2/", unauthorized=True)
+        return self._stand_in(REGISTRY, ("--auth", "token"), ready=f"{self.url(REGISTRY)}/v2/", unauthorized=True)
+
+    def _node(self) -> Component:
+        return self._stand_in(NODE, ("--kubeconfig", str(self.kubeconfig)), needs=frozenset({APISERVER}))
 
     def _broker(self) -> Component:
-        arguments = (*self._module(BROKER), "--config", str(self.triggers_file))
-        return Component(BROKER, arguments, f"{self.url(BROKER)}/healthz")
+        return self._stand_in(BROKER, ("--config", str(self.triggers_file)))
 
     def _source(self) -> Component:
         arguments = (
-            "--kubeconfig",
-            str(self.kubeconfig),
-            "--sink",
-            self.url(BROKER),
-            "--config",
-            str(self.sources_file),
+            *("--kubeconfig", str(self.source_kubeconfig)),
+            *("--sink", self.url(BROKER)),
+            *("--config", str(self.sources_file)),
         )
-        needs = frozenset({BROKER, CLUSTER_READY})
-        return Component(SOURCE, (*self._module(SOURCE), *arguments), f"{self.url(SOURCE)}/healthz", needs)
+        return self._stand_in(SOURCE, arguments, needs=frozenset({BROKER, INSTALLED}))
 
     def _argocd(self) -> Component:
         arguments = (
@@ -158,50 +182,35 @@ class Blueprint:
             *("--registry-mirror", f"{MIRRORED}={self.registry}"),
         )
         # A Gitea that is not there yet would be a fault until the next poll.
-        needs = frozenset({CLUSTER_READY, TOKENS_READY})
-        return Component(ARGOCD, (*self._module(ARGOCD), *arguments), f"{self.url(ARGOCD)}/healthz", needs)
+        ours = {GITEA} if not self.options.gitea_url else set()
+        cluster = INSTALLED if self.options.kubeconfig else APISERVER
+        return self._stand_in(ARGOCD, arguments, needs=frozenset({cluster, *ours}))
+
+    def _serving(self) -> Component:
+        arguments = ("--kubeconfig", str(self.kubeconfig), "--root", str(self.directory.root))
+        return self._stand_in(SERVING, arguments, needs=frozenset({INSTALLED}))
 
     def _function(self, name: str) -> Component:
-        source = str(PACKAGES / "functions" / name / "main.py")
-        target = ("--source", source, "--target", name, "--signature-type", "http")
-        return Component(
-            name,
-            ("-m", "functions_framework", *target, "--host", HOST, "--port", str(self.ports.get(name, 0))),
-            f"{self.url(name)}/healthz",
-            needs=frozenset({CLUSTER_READY, TOKENS_READY}),
-            environment=lambda: self._settings(name),
-        )
+        def launch() -> Launch:
+            from sandbox.supervisor.services import launch_of  # noqa: PLC0415 - HTTP and TLS, a third of a start
 
-    def _settings(self, name: str) -> Mapping[str, str]:
-        shared = {
-            "THREADS": THREADS,
-            "INFRAFORGE_GITEA_URL": GITEA_URL,
-            "INFRAFORGE_GITEA_ENDPOINT": self.gitea,
-            "INFRAFORGE_GITEA_TOKEN": self.credentials.gitea_token or "",
-            "INFRAFORGE_KUBECONFIG": str(self.kubeconfig),
-            "INFRAFORGE_CACHE_DIR": str(self.directory.root / "cache" / name),
-            "INFRAFORGE_REGISTRY_MIRRORS": json.dumps({MIRRORED: self.registry}),
-        }
-        if name != "bootstrap":
-            return shared
-        argocd_token = self.credentials.argocd_token
-        reader = {"INFRAFORGE_ARGOCD_TOKEN": argocd_token} if argocd_token else {}
-        return (
-            shared
-            | reader
-            | {
-                "INFRAFORGE_WEBHOOK_SECRET": self.credentials.webhook_secret or "",
-                "INFRAFORGE_WEBHOOK_URL": self.url(name),
-                "INFRAFORGE_BROKER_URL": self.url(BROKER),
-                "INFRAFORGE_CHART_REGISTRIES": json.dumps([CHARTS]),
-            }
-        )
+            return launch_of(self, name)
 
-    def _module(self, name: str) -> tuple[str, ...]:
+        return Component(name, launch, f"{self.url(name)}/healthz", frozenset({INSTALLED, SECRETS_READY}))
+
+    def _stand_in(
+        self,
+        name: str,
+        arguments: tuple[str, ...],
+        *,
+        ready: str = "",
+        needs: frozenset[str] = frozenset(),
+        kubeconfig: Path | None = None,
+        unauthorized: bool = False,
+    ) -> Component:
         where = ("--host", HOST, "--port", str(self.ports.get(name, 0)))
-        return ("-m", f"sandbox.{name}", *where, "--data-dir", str(self.directory.component(name)))
-
-
-def command(component: Component) -> list[str]:
-    """The command line that starts a component, with the interpreter that runs us."""
-    return [sys.executable, *component.arguments]
+        line = (sys.executable, "-m", f"sandbox.{name}", *where, "--data-dir", str(self.directory.component(name)))
+        launch = Launch((*line, *arguments))
+        return Component(
+            name, lambda: launch, ready or f"{self.url(name)}/healthz", needs, kubeconfig, unauthorized=unauthorized
+        )

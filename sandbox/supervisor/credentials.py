@@ -17,9 +17,13 @@ _HOOK: Final = "webhook-secret"
 
 @dataclass(frozen=True)
 class Credentials:
-    """Credentials below one folder; they reach processes through files and environments, never on a command line."""
+    """Credentials below one folder; they reach processes through files and environments, never on a command line.
+
+    `services` is where the Secrets of the Knative Services are mounted: what is there by now counts.
+    """
 
     folder: Path
+    services: Path
 
     def ensure(self) -> None:
         """Make up what is ours to make up, once: passwords of Gitea's users and the webhook's secret."""
@@ -44,18 +48,28 @@ class Credentials:
 
     @property
     def webhook_secret(self) -> str | None:
-        """What Gitea signs its deliveries with."""
+        """What Gitea signs its deliveries with, if it was made up here."""
         return self._read(_HOOK)
 
     @property
     def gitea_token(self) -> str | None:
         """The functions' token, once it was minted or handed in."""
-        return self._read(OF_FUNCTIONS)
+        return self._mounted("gitea") or self._read(OF_FUNCTIONS)
 
     @property
     def argocd_token(self) -> str | None:
         """The read-only token for ArgoCD, once it was minted or handed in."""
-        return self._read(OF_ARGOCD)
+        return self._mounted("argocd") or self._read(OF_ARGOCD)
+
+    @property
+    def given(self) -> dict[str, dict[str, str]]:
+        """What is here itself, as the Secrets of an installation hold it: Secret → key → value."""
+        held = {
+            "infraforge-gitea": ("token", self._read(OF_FUNCTIONS)),
+            "infraforge-argocd": ("token", self._read(OF_ARGOCD)),
+            "infraforge-webhook": ("secret", self._read(_HOOK)),
+        }
+        return {name: {key: value} for name, (key, value) in held.items() if value}
 
     def keep(self, name: str, value: str) -> None:
         """Write a token down under its name, OF_FUNCTIONS or OF_ARGOCD."""
@@ -66,8 +80,15 @@ class Credentials:
         for name in (OF_FUNCTIONS, OF_ARGOCD):
             (self.folder / name).unlink(missing_ok=True)
 
+    def _mounted(self, volume: str) -> str | None:
+        return _content(self.services / "infraforge-bootstrap" / "volumes" / volume / "token")
+
     def _read(self, name: str) -> str | None:
-        try:
-            return (self.folder / name).read_text(encoding="utf-8").strip() or None
-        except OSError:
-            return None
+        return _content(self.folder / name)
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None

@@ -59,6 +59,10 @@ class DataDirectory:
         """A component's pid file."""
         return self.root / "run" / f"{name}.json"
 
+    def revision(self, name: str) -> Path:
+        """Which revision of a Knative Service its process was made from."""
+        return self.root / "run" / f"{name}.revision"
+
     def create(self) -> None:
         """Make the directory, or adopt an empty one; `DirectoryRefused` for one that is used for something else."""
         try:

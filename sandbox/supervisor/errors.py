@@ -17,6 +17,14 @@ class NotEstablished(SandboxError):
     """A real cluster did not begin to serve a kind in time."""
 
 
+class NotInstalled(SandboxError):
+    """The chart is not in the cluster as it has to be."""
+
+
+class NotUnderstood(SandboxError):
+    """An object of the installation asks for something that the stand-ins do not do."""
+
+
 class OptionsDiffer(SandboxError):
     """The sandbox runs with other options than those asked for."""
 

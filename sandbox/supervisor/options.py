@@ -8,6 +8,7 @@ from sandbox.supervisor.directory import DataDirectory, write_private
 
 EventSource = Literal["sandbox", "external"]
 ArgoCD = Literal["sandbox", "external", "off"]
+Chart = Literal["sandbox", "external"]
 
 RESYNC_INTERVAL: Final = 180
 """Seconds between two pings by which every function looks at everything again."""
@@ -24,6 +25,8 @@ class Options:
     gitea_push_delay: str | None = None
     resync_interval: int = RESYNC_INTERVAL
     argocd: ArgoCD = "sandbox"
+    chart: Chart = "sandbox"
+    audit_log: str | None = None
     organization: str = "platform"
 
     def arguments(self) -> list[str]:

@@ -7,39 +7,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import yaml
-
-from sandbox.supervisor import accounts, cluster, eventing, ports
+from sandbox.supervisor import cluster, ports
 from sandbox.supervisor.components import (
     APISERVER,
     ARGOCD,
     BROKER,
-    CLUSTER_READY,
-    FUNCTIONS,
     GITEA,
-    NAMESPACES,
+    NODE,
     PACKAGES,
     REGISTRY,
+    SERVICES,
+    SERVING,
     SOURCE,
-    TOKENS_READY,
     Blueprint,
     Component,
-    command,
 )
-from sandbox.supervisor.credentials import Credentials
 from sandbox.supervisor.directory import DataDirectory, write_private
 from sandbox.supervisor.environment import base
 from sandbox.supervisor.errors import OptionsDiffer, StartFailed, TokenMissing
+from sandbox.supervisor.installation import steps
 from sandbox.supervisor.logs import tail
 from sandbox.supervisor.options import Options, Record
 from sandbox.supervisor.process import Process, identify, spawn
-from sandbox.supervisor.startup import Report, Startup, Step, serves
-from sandbox.supervisor.wake import wake
+from sandbox.supervisor.startup import Report, Startup, serves
 
 State = Literal["ready", "unresponsive", "crashed", "stopped", "external"]
 
-ALL: Final = (APISERVER, GITEA, REGISTRY, BROKER, *FUNCTIONS, SOURCE, ARGOCD)
-_WAVES: Final = ((SOURCE, BROKER, *FUNCTIONS, ARGOCD), (APISERVER, GITEA, REGISTRY))
+ALL: Final = (APISERVER, GITEA, REGISTRY, NODE, BROKER, *SERVICES, SOURCE, ARGOCD, SERVING)
+_WAVES: Final = ((SERVING, SOURCE, BROKER, *SERVICES, ARGOCD, NODE), (APISERVER, GITEA, REGISTRY))
 """In which order components stop: first those that write, then those that are written to."""
 _GRACE: Final = 10.0
 _WIDTH: Final = 400
@@ -172,7 +167,7 @@ class Sandbox:
         return blueprint, reserved
 
     def _take_tokens(self, before: Options, options: Options, tokens: Mapping[str, str]) -> None:
-        credentials = Credentials(self.directory.credentials)
+        credentials = Blueprint(self.directory, options, {}).credentials
         if before.gitea_url != options.gitea_url:
             credentials.forget_tokens()
         for name, value in tokens.items():
@@ -183,19 +178,18 @@ class Sandbox:
     def _configure(self, blueprint: Blueprint) -> None:
         blueprint.credentials.ensure()
         cluster.write_definitions(blueprint.crds_folder)
-        urls = {name: blueprint.url(name) for name in FUNCTIONS}
-        write_private(blueprint.triggers_file, yaml.safe_dump(eventing.triggers(urls), sort_keys=False))
-        interval = blueprint.options.resync_interval
-        write_private(blueprint.sources_file, yaml.safe_dump(eventing.sources(interval), sort_keys=False))
+        if not blueprint.triggers_file.exists():
+            blueprint.triggers_file.touch(0o600)  # the broker reads it again as it changes
 
     def _start(self, blueprint: Blueprint, running: set[str], reserved: Mapping[str, int], report: Report) -> None:
         environment = base()
 
         def launch(component: Component) -> None:
             self.directory.component(component.name).mkdir(mode=0o700, exist_ok=True)
+            launch = component.launch()
             child = spawn(
-                command(component),
-                environment | dict(component.environment()),
+                launch.arguments,
+                environment | dict(launch.environment),
                 folder=PACKAGES,
                 log=self.directory.log(component.name),
                 inherit=[reserved[component.name]],
@@ -205,10 +199,12 @@ class Sandbox:
             if process is None:
                 raise StartFailed(f"{component.name} ended at once")
             process.save(self.directory.pid(component.name))
+            if launch.revision:
+                write_private(self.directory.revision(component.name), launch.revision)
 
         Startup(
             blueprint.components(),
-            self._steps(blueprint),
+            steps(blueprint, report),
             running,
             launch,
             alive=lambda name: name in self._running(),
@@ -216,24 +212,8 @@ class Sandbox:
             report=report,
         ).run()
 
-    def _steps(self, blueprint: Blueprint) -> list[Step]:
-        options = blueprint.options
-        if options.kubeconfig:
-            prepared = Step(CLUSTER_READY, lambda: cluster.install(blueprint.kubeconfig, NAMESPACES))
-        else:
-            prepared = Step(CLUSTER_READY, lambda: None, frozenset({APISERVER}))
-        if options.gitea_url:
-            minted = Step(TOKENS_READY, lambda: None)
-        else:
-
-            def mint() -> None:
-                accounts.ensure_tokens(blueprint.gitea, blueprint.credentials, options.organization)
-
-            minted = Step(TOKENS_READY, mint, frozenset({GITEA}))
-        return [prepared, minted, Step("wake", lambda: wake(blueprint.url(BROKER)), frozenset({BROKER, *FUNCTIONS}))]
-
     def _end(self, names: set[str], report: Report) -> list[str]:
-        ended = []
+        ended: list[str] = []
         for wave in _WAVES:
             processes = {
                 name: process
@@ -251,6 +231,7 @@ class Sandbox:
             for name in wave:
                 if name in names:
                     self.directory.pid(name).unlink(missing_ok=True)
+                    self.directory.revision(name).unlink(missing_ok=True)
                     self._collect(name)
         return ended
 

@@ -1,5 +1,6 @@
 """Bringing components up: each as soon as what it needs is there, all others meanwhile."""
 
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -25,11 +26,42 @@ _FAULT: Final = 500
 
 @dataclass(frozen=True)
 class Step:
-    """Something to be done once when what it `needs` is there; others may need it by its name."""
+    """Something to be done once when what it `needs` is there; others may need it by its name.
+
+    It has a thread of its own, in which it may wait: processes come up meanwhile.
+    """
 
     name: str
     run: Callable[[], None]
     needs: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Work:
+    """A step under way."""
+
+    step: Step
+    _over: threading.Event = field(default_factory=threading.Event)
+    _fault: BaseException | None = None
+
+    def begin(self) -> None:
+        # A daemon: whoever interrupts the start does not wait for a step that does.
+        threading.Thread(target=self._work, name=self.step.name, daemon=True).start()
+
+    @property
+    def over(self) -> bool:
+        """Whether it is done; raises what it raised."""
+        if self._fault is not None:
+            raise self._fault
+        return self._over.is_set()
+
+    def _work(self) -> None:
+        try:
+            self.step.run()
+        except BaseException as error:  # noqa: BLE001 - raised again where the start waits for it
+            self._fault = error
+        else:
+            self._over.set()
 
 
 @dataclass
@@ -46,6 +78,7 @@ class Startup:
     timeout: float = TIMEOUT
     _reached: set[str] = field(default_factory=set)
     _deadlines: dict[str, float] = field(default_factory=dict)
+    _works: dict[str, _Work] = field(default_factory=dict)
 
     def run(self) -> None:
         """Return when every component serves and every step is done; raises `StartFailed` and what a step raises."""
@@ -61,9 +94,10 @@ class Startup:
 
     def _take_steps(self) -> None:
         for step in self.steps:
-            if step.name not in self._reached and step.needs <= self._reached:
-                step.run()
-                self._reached.add(step.name)
+            if step.name not in self._works and step.needs <= self._reached:
+                self._works[step.name] = _Work(step)
+                self._works[step.name].begin()
+        self._reached |= {name for name, work in self._works.items() if work.over}
 
     def _advance(self, component: Component) -> None:
         name = component.name

@@ -9,7 +9,7 @@ import uuid
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-from sandbox.supervisor.eventing import PING
+from sandbox.supervisor.knative import PING
 
 
 def wake(broker: str) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -20,7 +20,7 @@ from typing import Final, Self
 import httpx
 import yaml
 
-from sandbox.supervisor import accounts, cluster, eventing, ports
+from sandbox.supervisor import accounts, chart, cluster, knative, ports
 from sandbox.supervisor.components import (
     APISERVER,
     BROKER,
@@ -31,7 +31,7 @@ from sandbox.supervisor.components import (
     SOURCE,
     Blueprint,
     Component,
-    command,
+    Launch,
 )
 from sandbox.supervisor.directory import DataDirectory, write_private
 from sandbox.supervisor.environment import base
@@ -47,6 +47,7 @@ from tests.chaos.proxy import Loop, Proxy
 
 TRAPPED: Final = Path(__file__).with_name("function.py")
 ORGANIZATION: Final = "platform"
+NOBODY: Final = "http://127.0.0.1:1"
 _OUTSIDE: Final = (APISERVER, GITEA, REGISTRY)
 _NEVER: Final = 86_400
 _GRACE: Final = 10.0
@@ -106,7 +107,7 @@ class World:
             self._reserve(name)
         outside = Blueprint(self.directory, Options(), self._ports)
         outside.credentials.ensure()
-        cluster.write_definitions(outside.crds_folder)
+        cluster.write_definitions(outside.crds_folder, ours=True)
         self._launch([self._with_images(one) for one in outside.components() if one.name in _OUTSIDE])
         accounts.ensure_tokens(outside.gitea, outside.credentials, ORGANIZATION)
         self.cluster = Cluster(outside.kubeconfig)
@@ -116,9 +117,9 @@ class World:
         self.watch = Proxy(self._loop, self.cluster.url, self.cluster.authority)
         self.elsewhere = Proxy(self._loop, outside.registry, log=[])
         self.events = {name: Proxy(self._loop, outside.url(name)) for name in FUNCTIONS}
-        urls = {name: proxy.url for name, proxy in self.events.items()}
-        write_private(outside.triggers_file, yaml.safe_dump(eventing.triggers(urls), sort_keys=False))
-        write_private(outside.sources_file, yaml.safe_dump(eventing.sources(_NEVER), sort_keys=False))
+        installed = knative.Installed.of(chart.render(chart.values(outside)).objects)
+        write_private(outside.triggers_file, yaml.safe_dump(knative.broker(installed, self._address), sort_keys=False))
+        write_private(outside.sources_file, yaml.safe_dump(knative.sources(installed, _NEVER), sort_keys=False))
         functions = [self.function(name, name, self.lines) for name in FUNCTIONS]
         self._launch([*self._eventing(), *functions])
 
@@ -214,10 +215,15 @@ class World:
         blueprint = Blueprint(self.directory, options, {**self._ports, function: self._ports[name]})
         found = next(one for one in blueprint.components() if one.name == function)
         source = str(PACKAGES / "functions" / function / "main.py")
-        arguments = tuple(str(TRAPPED) if word == source else word for word in found.arguments)
-        return replace(found, name=name, arguments=arguments, environment=self._settings(name, found))
 
-    def _settings(self, name: str, found: Component) -> Callable[[], dict[str, str]]:
+        def launch() -> Launch:
+            made = found.launch()
+            arguments = tuple(str(TRAPPED) if word == source else word for word in made.arguments)
+            return Launch(arguments, dict(made.environment) | self._settings(name))
+
+        return replace(found, name=name, launch=launch)
+
+    def _settings(self, name: str) -> dict[str, str]:
         changes = {
             "INFRAFORGE_TIMEOUT": str(self.limits.timeout),
             "INFRAFORGE_REGISTRY_TIMEOUT": str(self.limits.registry_timeout),
@@ -231,14 +237,20 @@ class World:
             "elsewhere.example.com": self.elsewhere.url,  # so that a redirect to it is followed
         }
         changes["INFRAFORGE_REGISTRY_MIRRORS"] = json.dumps(mirrors)
-        return lambda: {**found.environment(), **changes}
+        return changes
 
     def _with_images(self, component: Component) -> Component:
         if component.name != REGISTRY:
             return component
         images = [{"repository": repository, "tags": list(TAGS)} for repository in IMAGES.values()]
         self.images.write_text(yaml.safe_dump({"images": images}), encoding="utf-8")
-        return replace(component, arguments=(*component.arguments, "--images", str(self.images)))
+        made = component.launch()
+        return replace(component, launch=lambda: Launch((*made.arguments, "--images", str(self.images))))
+
+    def _address(self, service: str) -> str:
+        """Where the broker sends to; nobody is there for what it gives up."""
+        proxy = self.events.get(service.removeprefix("infraforge-"))
+        return proxy.url if proxy else NOBODY
 
     def _eventing(self) -> Sequence[Component]:
         options = Options(kubeconfig=str(self._kubeconfig(SOURCE, self.watch)))
@@ -260,9 +272,10 @@ class World:
         def spawned(component: Component) -> None:
             self.directory.component(component.name).mkdir(mode=0o700, exist_ok=True)
             self._components[component.name] = component
+            launch = component.launch()
             self._children[component.name] = spawn(
-                command(component),
-                self._environment | dict(component.environment()),
+                launch.arguments,
+                self._environment | dict(launch.environment),
                 folder=PACKAGES,
                 log=self.log(component.name),
                 inherit=[self._reserved[component.name]],

@@ -12,10 +12,10 @@ import httpx
 import pytest
 import yaml
 
-from sandbox.supervisor.components import Blueprint, command
+from sandbox.supervisor.components import Blueprint
 from sandbox.supervisor.directory import DataDirectory
 from sandbox.supervisor.environment import base
-from sandbox.supervisor.eventing import PING
+from sandbox.supervisor.knative import PING
 from sandbox.supervisor.options import Record
 from sandbox.supervisor.process import Process, identify, spawn
 from sandbox.supervisor.startup import serves
@@ -188,9 +188,10 @@ class Box:
         record = Record.load(self._directory)
         blueprint = Blueprint(self._directory, record.options, record.ports)
         component = next(one for one in blueprint.components() if one.name == name)
-        environment = base() | dict(component.environment()) | dict(settings)
+        launch = component.launch()
+        environment = base() | dict(launch.environment) | dict(settings)
         folder = Path(__file__).resolve().parents[2]
-        child = spawn(command(component), environment, folder=folder, log=self._directory.log(name))
+        child = spawn(launch.arguments, environment, folder=folder, log=self._directory.log(name))
         process = identify(child.pid)
         assert process is not None, f"{name} ended at once"
         process.save(self._directory.pid(name))

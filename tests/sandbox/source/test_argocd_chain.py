@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from sandbox.source.kubeconfig import read
+from sandbox.supervisor import chart, knative
 from sandbox.supervisor.cluster import write_definitions
 from sandbox.supervisor.components import FUNCTIONS
-from sandbox.supervisor.eventing import sources, triggers
 from tests.sandbox.broker.processes import Running, stand_in
 from tests.sandbox.broker.subscriber import Answer, Subscriber
 
@@ -35,11 +35,14 @@ def application(name: str, labels: dict[str, str]) -> dict[str, Any]:
 @asynccontextmanager
 async def _chain(folder: Path, subscriber: str) -> AsyncIterator[Running]:
     """API server, broker and source, configured as a sandbox configures them; each function is a path of one server."""
-    write_definitions(folder / "crds")
-    (folder / "triggers.yaml").write_text(
-        yaml.safe_dump(triggers({name: f"{subscriber}/{name}" for name in FUNCTIONS}))
-    )
-    (folder / "sources.yaml").write_text(yaml.safe_dump(sources(3600)))
+    write_definitions(folder / "crds", ours=True)
+    installed = knative.Installed.of(chart.render({}).objects)
+
+    def address(name: str) -> str:
+        return f"{subscriber}/{name.removeprefix('infraforge-')}"
+
+    (folder / "triggers.yaml").write_text(yaml.safe_dump(knative.broker(installed, address)))
+    (folder / "sources.yaml").write_text(yaml.safe_dump(knative.sources(installed, 3600)))
     data = folder / "api"
     served = ["--data-dir", str(data), "--crds", str(folder / "crds"), "--namespaces", "argocd,dev"]
     async with stand_in("apiserver", *served), asyncio.timeout(20):
@@ -81,7 +84,7 @@ def test_every_function_is_told_of_our_applications_and_of_no_others(tmp_path: P
                 answer = await api.client.patch(path("argocd", "a"), content=json.dumps(patch), headers=MERGE)
                 assert answer.status_code == 200
             for function in FUNCTIONS:
-                arrivals = await subscriber.until(f"/{function}", 3)
+                arrivals = await subscriber.until(f"/{function}/", 3)
                 told = {(one.headers["Ce-Type"].rpartition(".")[2], one.headers["Ce-Name"]) for one in arrivals}
                 assert told == {("add", "a"), ("update", "a"), ("delete", "a")}
                 update = next(one for one in arrivals if one.headers["Ce-Type"].endswith("update"))

@@ -19,7 +19,7 @@ ORGANIZATION = "platform"
 def credentials(tmp_path: Path) -> Credentials:
     folder = tmp_path / "credentials"
     folder.mkdir()
-    made = Credentials(folder)
+    made = Credentials(folder, folder / "services")
     made.ensure()
     return made
 

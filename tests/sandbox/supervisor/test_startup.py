@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from sandbox.supervisor.components import Component
+from sandbox.supervisor.components import Component, Launch
 from sandbox.supervisor.errors import StartFailed
 from sandbox.supervisor.startup import Startup, Step
 
@@ -57,7 +57,7 @@ class Stage:
 
 
 def component(name: str, ready: str, *needs: str, unauthorized: bool = False) -> Component:
-    return Component(name, (), ready, frozenset(needs), unauthorized=unauthorized)
+    return Component(name, lambda: Launch(()), ready, frozenset(needs), unauthorized=unauthorized)
 
 
 def test_each_waits_for_what_it_needs_and_for_nothing_else(server: str) -> None:
