@@ -1,12 +1,12 @@
 """Handing an event back to the Broker."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 import httpx
 
 from shared.errors import PermanentError, TransientError
+from shared.secret import Source
 
 _AGAIN: Final = frozenset({401, 403, 404, 408, 409, 425, 429})
 """What passes: a Broker that is being made, a token that is being replaced."""
@@ -17,26 +17,27 @@ class BrokerRefused(PermanentError):
 
 
 class Broker:
-    """The ingress of a Broker at `url`. With Knative's OIDC it asks for a token, which is in `token_file`."""
+    """The ingress of a Broker at `url`. Where it asks for identities (OIDC), `token` says what ours is at the moment."""
 
     def __init__(
         self,
         url: str | None,
         *,
-        token_file: Path | None = None,
+        token: Source | None = None,
         timeout: float,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = url
-        self._token_file = token_file
+        self._token = token
         self._http = httpx.Client(timeout=timeout, transport=transport, trust_env=False)
 
     def send(self, headers: Mapping[str, str], body: bytes) -> None:
         """Return when the Broker has the event; raises `BrokerRefused`, or `TransientError`."""
         if self._url is None:
             raise BrokerRefused("no Broker to send it to: set INFRAFORGE_BROKER_URL", reason="NoBroker")
+        own = {"Authorization": f"Bearer {self._token().get_secret_value()}"} if self._token is not None else {}
         try:
-            answer = self._http.post(self._url, headers={**headers, **self._authorization()}, content=body)
+            answer = self._http.post(self._url, headers={**headers, **own}, content=body)
         except httpx.HTTPError as error:
             raise TransientError(
                 f"the Broker does not answer: {type(error).__name__}", reason="BrokerUnavailable"
@@ -47,15 +48,3 @@ class Broker:
         if answer.is_server_error or answer.status_code in _AGAIN:
             raise TransientError(said, reason="BrokerUnavailable")
         raise BrokerRefused(said)
-
-    def _authorization(self) -> dict[str, str]:
-        """The token as it is now: the kubelet replaces it before it expires."""
-        if self._token_file is None:
-            return {}
-        try:
-            token = self._token_file.read_text(encoding="ascii").strip()
-        except (OSError, ValueError) as error:
-            raise TransientError(
-                f"{self._token_file} cannot be read: {type(error).__name__}", reason="CredentialUnreadable"
-            ) from None
-        return {"Authorization": f"Bearer {token}"}

@@ -25,7 +25,7 @@ def build(settings: DeadLettersSettings) -> Endpoint:
     handler = Handler(
         Store(kube, settings.system_namespace, most=settings.letters_kept, counted=counted),
         Notice(kube),
-        Broker(settings.broker_url, token_file=settings.broker_token_file, timeout=settings.timeout),
+        Broker(settings.broker_url, token=settings.broker_token, timeout=settings.timeout),
         counted=counted,
     )
     return Endpoint(

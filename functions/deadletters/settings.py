@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from shared.secret import Secret, Source
 from shared.settings import BaseUrl, Serving
 
 
@@ -20,3 +21,10 @@ class DeadLettersSettings(Serving):
         None, description="A file with a token for the Broker's audience, where Knative's OIDC is on."
     )
     letters_kept: int = Field(1000, gt=0, le=10_000, description="DeadLetters kept at most; the oldest go.")
+
+    @property
+    def broker_token(self) -> Source | None:
+        """The token for the Broker; None where it asks for none."""
+        if self.broker_token_file is None:
+            return None
+        return Secret("INFRAFORGE_BROKER_TOKEN", file=self.broker_token_file)
