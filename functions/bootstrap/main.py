@@ -41,7 +41,12 @@ def build(settings: BootstrapSettings, trace: Trace = lambda _: None) -> Endpoin
         system_namespaces=frozenset({settings.system_namespace, settings.argocd_namespace}),
         bound=settings.environment_namespaces,
     )
-    receiver = Receiver(secret=settings.signing_secret, broker_url=settings.broker_url, source=settings.gitea_url)
+    receiver = Receiver(
+        secret=settings.signing_secret,
+        broker_url=settings.broker_url,
+        broker_token=settings.broker_token,
+        source=settings.gitea_url,
+    )
     return wiring.endpoint(
         wiring.reactor(BOOTSTRAP, handler, handler),
         wiring.reactor(INFRASTRUCTURE, infrastructure, infrastructure),

@@ -43,11 +43,19 @@ class BootstrapSettings(Settings):
         None, description="Instead of webhook_secret: a file with it, read whenever it is used."
     )
     broker_url: BaseUrl | None = Field(None, description="Where webhook deliveries go on as CloudEvents.")
+    broker_token_file: Path | None = Field(
+        None, description="A file with a token for the Broker's audience, where Knative's OIDC is on."
+    )
 
     @property
     def argocd_secret(self) -> Secret | None:
         """The token that ArgoCD gets."""
         return _secret("INFRAFORGE_ARGOCD_TOKEN", self.argocd_token, self.argocd_token_file)
+
+    @property
+    def broker_token(self) -> Secret | None:
+        """The token for the Broker; None where it asks for none."""
+        return _secret("INFRAFORGE_BROKER_TOKEN", None, self.broker_token_file)
 
     @property
     def signing_secret(self) -> Secret | None:

@@ -92,12 +92,14 @@ class Receiver:
         *,
         secret: Source | None,
         broker_url: str | None,
+        broker_token: Source | None = None,
         source: str,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secrets = Changeover(secret, clock) if secret is not None else None
         self._broker_url = broker_url
+        self._broker_token = broker_token
         self._source = source
         self._http = httpx.Client(timeout=HAND_OVER_SECONDS, transport=transport, trust_env=False)
 
@@ -111,6 +113,8 @@ class Receiver:
         if self._broker_url is None:
             raise TransientError("no Broker to hand the delivery to: set INFRAFORGE_BROKER_URL", reason="NoBroker")
         headers, content = events.delivery(self._source, event, delivery, body)
+        if self._broker_token is not None:  # with Knative's OIDC the Broker asks who we are
+            headers["Authorization"] = f"Bearer {self._broker_token().get_secret_value()}"
         try:
             answer = self._http.post(self._broker_url, headers=headers, content=content)
         except httpx.HTTPError as error:

@@ -17,7 +17,7 @@ class BrokerRefused(PermanentError):
 
 
 class Broker:
-    """The ingress of a Broker at `url`. Where it asks for identities (OIDC), `token` says what ours is at the moment."""
+    """The ingress of a Broker at `url`. Where it asks for identities (OIDC), `token` says what ours is by now."""
 
     def __init__(
         self,

@@ -90,6 +90,22 @@ def as_read(delivery: dict[str, Any]) -> Delivery | None:
     )
 
 
+def test_a_broker_that_asks_for_identities(broker: str, answers: Answers) -> None:
+    """It is told ours as it is now: the kubelet replaces a token before it expires."""
+    tokens = iter(("first", "second"))
+    receiver = Receiver(
+        secret=fixed(SecretStr("s3cret")),
+        broker_url=broker,
+        broker_token=lambda: SecretStr(next(tokens)),
+        source=SOURCE,
+    )
+    client = serving_with(receiver)
+    for _ in range(2):
+        answers.give(202, "")
+        assert deliver(client, next(filter(signed, DELIVERIES))) == (202, "")
+    assert [asked.headers["authorization"] for asked in answers.asked] == ["Bearer first", "Bearer second"]
+
+
 def test_what_is_recorded() -> None:
     assert len(DELIVERIES) == 47
     assert sum(map(signed, DELIVERIES)) == 44
