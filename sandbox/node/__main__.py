@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from sandbox.argocd.api import ApiError
-from sandbox.node.node import Node, Settings
+from sandbox.node.node import SYNC, Node, Settings
 
 
 def main() -> None:
@@ -22,7 +22,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     try:
-        settings = Settings(arguments.kubeconfig, arguments.data_dir, arguments.back_off)
+        settings = Settings(
+            arguments.kubeconfig, arguments.data_dir, arguments.back_off, arguments.sync, arguments.logs
+        )
         with (
             Node(settings) as node,
             ThreadingHTTPServer((arguments.host, arguments.port), partial(_Probe, node)) as server,
@@ -47,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kubeconfig", type=Path, required=True, help="of the sandbox's API server, an admin's")
     parser.add_argument(
         "--back-off", type=float, default=1.0, metavar="SECONDS", help="first pause after a failure (%(default)s)"
+    )
+    parser.add_argument(
+        "--sync", type=float, default=SYNC, metavar="SECONDS", help="between looks at tokens' ages (%(default)s)"
+    )
+    parser.add_argument(
+        "--logs", type=Path, help="folder of NAMESPACE/POD/CONTAINER.log, the API server's --pod-logs (DATA_DIR/logs)"
     )
     return parser
 

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 RETRY: Final = 1.0
 SYNC: Final = 60.0
-"""Seconds between looks at what nobody tells of: tokens that grow old (the kubelet's syncFrequency)."""
+"""The kubelet's syncFrequency, in seconds."""
 _GRACE: Final = 3.0
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """`data` holds volumes, tokens, logs and pid files; `back_off` is the first pause after a failure, in seconds."""
+    """`data` holds volumes, tokens and pid files, and `logs` (`data`/logs) what containers say.
+
+    Containers' logs are `<namespace>/<pod>/<container>.log`, where the API server's `--pod-logs` looks for them.
+    `back_off` is the first pause after a failure, and `sync` the time between looks at what nobody tells of (tokens
+    that grow old, accounts that are made again), both in seconds.
+    """
 
     kubeconfig: Path
     data: Path
     back_off: float = 1.0
+    sync: float = SYNC
+    logs: Path | None = None
 
 
 class Node:
@@ -47,7 +54,9 @@ class Node:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
         self._api = NodeApi(settings.kubeconfig)
         self._data = settings.data
+        self._logs = settings.logs or settings.data / "logs"
         self._back_off = settings.back_off
+        self._sync = settings.sync
         self._now = now
         self._store = Store(self._api, self._on_change)
         self._jobs = JobController(self._api, self._store, now=now, back_off=settings.back_off)
@@ -95,8 +104,8 @@ class Node:
         while not self._stopping.is_set():
             self._changed.clear()
             due = self._look()
-            wait = SYNC if due is None else max(0.0, due - self._now())
-            self._changed.wait(min(wait, SYNC))
+            wait = self._sync if due is None else max(0.0, due - self._now())
+            self._changed.wait(min(wait, self._sync))
 
     def _look(self) -> float | None:
         """See to everything; returns when to do so again though nothing happened."""
@@ -149,8 +158,8 @@ class Node:
 
     def _runner(self, pod: Json) -> Runner:
         metadata = pod["metadata"]
-        name = f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
-        place = Place(pod_root(self._data, metadata["uid"]), self._data / "logs" / name, self._data / "run")
+        logs = self._logs / metadata["namespace"] / metadata["name"]
+        place = Place(pod_root(self._data, metadata["uid"]), logs, self._data / "run")
         return Runner(pod, place, self._api, wake=self._changed.set, now=self._now, back_off=self._back_off)
 
     def _write(self, pod: Json, runner: Runner) -> None:
@@ -177,8 +186,8 @@ class Node:
     def _refresh(self) -> float:
         """Bring mounted volumes up to date when a Secret has changed, and now and then."""
         now = self._now()
-        if not self._secrets.is_set() and now < self._synced + SYNC:
-            return self._synced + SYNC
+        if not self._secrets.is_set() and now < self._synced + self._sync:
+            return self._synced + self._sync
         self._secrets.clear()
         self._synced = now
         self._follow_services()
@@ -187,7 +196,7 @@ class Node:
         for pod in self._services():
             mounts = Mounts(pod, service_root(self._data, pod.namespace, pod.name), self._api, self._now)
             self._refreshed(pod, mounts.refresh)
-        return now + SYNC
+        return now + self._sync
 
     def _services(self) -> Iterator[Pod]:
         for service in self._store.objects(SERVICE):
@@ -212,8 +221,10 @@ class Node:
             log.warning("Knative's Services: %s", error)
 
     def _sweep(self) -> None:
-        """Remove the folders of Pods that are no more."""
-        known = {pod["metadata"]["uid"] for pod in self._store.objects(POD)}
-        for folder in (self._data / "pods").glob("*"):
-            if folder.name not in known:
+        """Remove the folders and logs of Pods that are no more."""
+        pods = self._store.objects(POD)
+        known = {self._data / "pods" / pod["metadata"]["uid"] for pod in pods}
+        known |= {self._logs / pod["metadata"]["namespace"] / pod["metadata"]["name"] for pod in pods}
+        for folder in (*(self._data / "pods").glob("*"), *self._logs.glob("*/*")):
+            if folder not in known:
                 shutil.rmtree(folder, ignore_errors=True)

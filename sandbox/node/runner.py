@@ -32,7 +32,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a Pod's things are: `root` holds volumes and tokens and goes with the Pod, `logs` stays."""
+    """Where a Pod's things are: `root` holds volumes and tokens and goes when the Pod has ended, `logs` stays.
+
+    In `logs`, `<container>.log` is what runs or ran last, and `<container>.previous.log` what ran before it.
+    """
 
     root: Path
     logs: Path
@@ -210,6 +213,7 @@ class Runner:
         began = clock.written(self._now())
         try:
             pid_file = self._place.pids / f"{self.pod.uid}-{one.name}.json"
+            self._turn(self._log(one))
             one.child = Child(process, log=self._log(one), pid_file=pid_file, on_exit=self._wake)
         except OSError as error:
             message = f'exec: "{process.arguments[0]}": {error.strerror}'
@@ -260,7 +264,12 @@ class Runner:
         return max(self._killed_at, self._now() + _RETRY)
 
     def _log(self, one: _Container) -> Path:
-        return self._place.logs / one.name / f"{one.restarts}.log"
+        return self._place.logs / f"{one.name}.log"
+
+    def _turn(self, path: Path) -> None:
+        """Begin a new log, of a container that starts again or of another Pod of the same name."""
+        if path.exists():
+            path.replace(path.with_suffix(".previous.log"))
 
 
 def _containers(specs: list[Json] | None, statuses: list[Json] | None, *, is_init: bool) -> list[_Container]:

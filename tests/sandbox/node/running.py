@@ -75,7 +75,9 @@ class World:
     def create(self, path: str, name: str, **content: Any) -> Json:
         """Create an object of ours; `path` is as in `batch/v1/jobs`."""
         labels = content.pop("labels", OURS)
-        body = {"metadata": {"name": name, "labels": labels}, **content}
+        version, _, plural = path.rpartition("/")
+        kind = {"serviceaccounts": "ServiceAccount"}.get(plural, plural.removesuffix("s").capitalize())
+        body = {"apiVersion": version, "kind": kind, "metadata": {"name": name, "labels": labels}, **content}
         answer = self.client.post(url(path), json=body)
         assert answer.status_code == 201, answer.text
         created: Json = answer.json()
