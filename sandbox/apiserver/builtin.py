@@ -6,15 +6,15 @@ order of the Go structs.
 
 import base64
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox.apiserver import pods, workload_rules
+from sandbox.apiserver.admission import kinds
 from sandbox.apiserver.causes import Cause
 from sandbox.apiserver.chart_kinds import chart_kinds
 from sandbox.apiserver.errors import bad_request
+from sandbox.apiserver.hooks import Hooks
 from sandbox.apiserver.resources import Column, Registry, Resource
 from sandbox.apiserver.schema import compile_type
 
@@ -183,19 +183,6 @@ def _resource(types: dict[str, Json], kind: str, **more: Any) -> Resource:
     )
 
 
-@dataclass(frozen=True)
-class Hooks:
-    """What a kind adds: `defaults` on decoding (owned by the writer), `prepare` on storing, `validate` before it.
-
-    `deleting` returns the version (never changed in place) that a DELETE leaves while finalizers remain.
-    """
-
-    defaults: Callable[[Json], None] = lambda _: None
-    prepare: Callable[[Json, Json | None], None] = lambda _new, _old: None
-    validate: Callable[[Json, Json | None], list[Cause]] = lambda _new, _old: []
-    deleting: Callable[[Json], Json] = lambda value: value
-
-
 def hooks() -> dict[str, Hooks]:
     """Return the hooks of the core kinds by `plural.group`."""
     return {
@@ -203,6 +190,12 @@ def hooks() -> dict[str, Hooks]:
         "events": Hooks(defaults=_default_event),
         "namespaces": Hooks(_default_namespace, _prepare_namespace, deleting=_terminating_namespace),
         "persistentvolumeclaims": Hooks(_default_volume_claim, _prepare_volume_claim, _validate_volume_claim),
+        "validatingadmissionpolicies.admissionregistration.k8s.io": Hooks(
+            kinds.default_policy, kinds.prepare_policy, kinds.validate_policy
+        ),
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io": Hooks(
+            kinds.default_binding, validate=kinds.validate_binding
+        ),
         "pods": Hooks(pods.default, pods.prepare, pods.validate),
         "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),
         **{

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.apiserver.builtin import META, Hooks
+from sandbox.apiserver.builtin import META
 from sandbox.apiserver.causes import Cause
+from sandbox.apiserver.hooks import Hooks
 from sandbox.apiserver.resources import CUSTOM_VERBS, Column, Resource
 from sandbox.apiserver.rules import RuleError, compile_rules
 from sandbox.apiserver.schema import Schema, compile_custom, compile_type

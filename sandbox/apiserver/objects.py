@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox.apiserver import errors, managed_fields, patches, rules
-from sandbox.apiserver.builtin import Hooks
 from sandbox.apiserver.causes import BLOCKING, Cause
 from sandbox.apiserver.decoding import decode_object, named
+from sandbox.apiserver.hooks import Hooks
 from sandbox.apiserver.managed_fields import Manager, Owners
 from sandbox.apiserver.metadata import check_metadata, check_new_finalizers
 from sandbox.apiserver.resources import Resource

@@ -1,26 +1,17 @@
-"""`x-kubernetes-validations`: CEL rules of a CRD, compiled once and run against objects.
-
-Not covered, and refused when a CRD is created: `.?` selection, `cel.bind`, macros with two variables, and the
-Kubernetes types url, ip, cidr, quantity, semver and format. The cost of a rule is not estimated.
-"""
+"""`x-kubernetes-validations`: CEL rules of a CRD, compiled once and run against objects."""
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sandbox.apiserver.causes import Cause
-from sandbox.apiserver.cel_library import FUNCTIONS, Context, OptionalValue, add_functions, compile_expression
+from sandbox.apiserver.cel_functions import FAULTS, compiled, new_context
+from sandbox.apiserver.cel_library import OptionalValue
 from sandbox.apiserver.schema import Schema, same_item
 
-_NATIVE = (
-    "all exists exists_one filter map size has contains startsWith endsWith matches int uint double string bytes "
-    "timestamp duration type dyn bool of none hasValue value orValue or optional getFullYear getMonth getDate "
-    "getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds"
-)
 _RESERVED = re.compile(
     "true|false|null|in|as|break|const|continue|else|for|function|if|import|let|loop|package|namespace|return|var|void|"
     "while"
@@ -36,34 +27,6 @@ _PREFIXES = {
 
 class RuleError(ValueError):
     """A rule that does not compile; the text says what is wrong with it."""
-
-
-def _is_sorted(items: list[Any]) -> bool:
-    return all(left <= right for left, right in pairwise(items))
-
-
-def _index_of(where: Any, what: Any) -> int:
-    if isinstance(where, str):
-        return where.find(what)
-    return where.index(what) if what in where else -1
-
-
-def _find(text: str, pattern: str) -> str:
-    match = re.search(pattern, text)
-    return match.group() if match else ""
-
-
-def _find_all(text: str, pattern: str) -> list[str]:
-    return [match.group() for match in re.finditer(pattern, text)]
-
-
-_KUBERNETES: dict[str, Callable[..., Any]] = {
-    "isSorted": _is_sorted,
-    "indexOf": _index_of,
-    "find": _find,
-    "findAll": _find_all,
-}
-_KNOWN: set[str] = {name.rpartition(".")[2] for name in FUNCTIONS} | set(_NATIVE.split()) | set(_KUBERNETES)
 
 
 @dataclass(frozen=True)
@@ -118,11 +81,7 @@ def compile_rules(schema: Schema, path: str, *, correlatable: bool = True) -> Ru
 
 def check(node: Rules, value: Any, old: Any = None, path: str = "") -> list[Cause]:
     """Run the rules; `old` is the stored value, or None on creation."""
-    context = Context()
-    add_functions(context)
-    for name, function in _KUBERNETES.items():
-        context.add_function(name, function)
-    return list(_check(context, node, value, old, path))
+    return list(_check(new_context(), node, value, old, path))
 
 
 def _check(context: Any, node: Rules, value: Any, old: Any, path: str) -> Iterator[Cause]:
@@ -161,7 +120,7 @@ def _verdict(context: Any, rule: Rule, path: str) -> Iterator[Cause]:
     try:
         if rule.program.execute(context) is True:
             return
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except FAULTS as error:
         text = f"Invalid value: rule evaluation error: {error} evaluating rule: {rule.message or rule.text}"
         yield Cause("FieldValueInvalid", text, where)
         return
@@ -172,7 +131,7 @@ def _message(context: Any, rule: Rule) -> str:
     if rule.message_program is not None:
         try:
             text = rule.message_program.execute(context)
-        except (KeyError, RuntimeError, TypeError, ValueError):
+        except FAULTS:
             text = ""
         if isinstance(text, str) and text.strip():
             return text
@@ -199,15 +158,9 @@ def _program(text: str, path: str) -> Any:
     if not text.strip():
         raise RuleError(f"{path}: Required value: rule is not specified")
     try:
-        program = compile_expression(text)
+        return compiled(text)
     except ValueError as error:
         raise RuleError(f"{path}: Invalid value: {json.dumps(text)}: compilation failed: {error}") from error
-    unknown = [name for name in program.functions() if name.isidentifier() and name not in _KNOWN]
-    if unknown:
-        raise RuleError(
-            f"{path}: Invalid value: {json.dumps(text)}: compilation failed: undeclared reference to '{unknown[0]}'"
-        )
-    return program
 
 
 def _converted(schema: Schema, value: Any) -> Any:

@@ -14,6 +14,7 @@ from sandbox.apiserver.access.rbac import Rbac
 from sandbox.apiserver.access.reviews import Reviews
 from sandbox.apiserver.access.tokens import Tokens
 from sandbox.apiserver.access.users import User
+from sandbox.apiserver.admission.policies import Policies
 from sandbox.apiserver.objects import Admit, Change
 from sandbox.apiserver.storage import Storage
 
@@ -28,6 +29,7 @@ class Access:
         self.rbac = Rbac(storage)
         self._authenticator = Authenticator(fixed, tokens)
         self.reviews = Reviews(self._authenticator, self.rbac)
+        self._policies = Policies(storage, self.rbac)
         self._audit = Audit(audit_log) if audit_log else None
 
     def user(self, request: Request) -> User:
@@ -52,6 +54,7 @@ class Access:
         def admit(change: Change) -> None:
             if change.operation == "CREATE" and wish.verb == "patch":
                 self._check_creation(user, wish)
+            self._policies.admit(change, user, wish)
 
         return admit
 
