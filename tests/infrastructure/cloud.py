@@ -1,11 +1,12 @@
 """AWS for the tests: moto's server in a process of its own, with what moto's EKS lacks.
 
 Run as `python -m tests.infrastructure.cloud`; it prints its URL and serves until its standard input is closed.
-moto 5.2 has no EKS add-ons and no access entries, forgets a cluster's access configuration, gives every node group an
-SSH key, and takes a launch template's own tags for its instances'. The stack is not bent for that: it is set right
-here, as far as the AWS provider asks for it, in the shapes of the services' models in botocore.
+moto 5.2 has no EKS add-ons and no access entries, forgets a cluster's access configuration, makes up a certificate that
+is no base64, gives every node group an SSH key, and takes a launch template's own tags for its instances'. The stack is
+not bent for that: it is set right here, as far as the AWS provider asks for it, in the shapes of botocore's models.
 """
 
+import base64
 import sys
 from typing import Any
 
@@ -29,6 +30,7 @@ PATHS = (
     _PRINCIPAL + "/access-policies$",
     _PRINCIPAL + r"/access-policies/(?P<policyArn>.+)$",
 )
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nnone, for nobody connects\n-----END CERTIFICATE-----\n"
 
 
 class Ec2(EC2Response):
@@ -48,6 +50,7 @@ class Eks(EKSResponse):
     def create_cluster(self) -> ActionResult:
         result = super().create_cluster()
         cluster = self._cluster()
+        cluster.certificate_authority = {"data": base64.b64encode(_CERTIFICATE).decode()}
         cluster.access_config = self._get_param("accessConfig")
         return result
 

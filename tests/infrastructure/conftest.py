@@ -1,6 +1,7 @@
-"""One AWS and one Terraform for the tests of a module, each of them skipped with its reason where it is missing."""
+"""One AWS, one Terraform and one installation for all tests, each skipped with its reason where it is missing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.infrastructure import life as lives
 from tests.infrastructure import terraform
-
-REGION = "eu-central-1"
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def terraform_command() -> Path:
 
 @pytest.fixture(scope="session")
 def aws_mirror(terraform_command: Path) -> Path:
-    """A mirror with the AWS provider that the stack locks, or a skip."""
+    """A mirror with the AWS provider that the cloud stack locks, or a skip."""
     del terraform_command
     try:
         return terraform.mirror("aws", terraform.locked_version("cloud", "aws"))
@@ -39,7 +39,7 @@ def aws_url() -> Iterator[str]:
     environment = os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.infrastructure.cloud"],
-        cwd=Path(__file__).parents[2],
+        cwd=lives.ROOT,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -55,15 +55,33 @@ def aws_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def aws_environment(aws_url: str, aws_mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """Environment variables that lead Terraform and every AWS client to our own AWS."""
-    configuration = terraform.cli_configuration(tmp_path_factory.mktemp("configuration"), aws_mirror)
+    """Environment variables that lead every AWS client to our own AWS, and Terraform to providers of this machine."""
+    pytest.importorskip(
+        "grpc", reason="grpcio is not installed: nothing stands in for the helm and kubernetes providers"
+    )
+    from tests.infrastructure import schema_provider  # noqa: PLC0415 - needs grpcio, which not every machine has
+
+    folder = tmp_path_factory.mktemp("providers")
+    stood_in = [f"hashicorp/{name}" for name in schema_provider.mirror(folder / "mirror")]
+    mirrors = {aws_mirror: ["hashicorp/aws"], folder / "mirror": stood_in}
     return {
-        "TF_CLI_CONFIG_FILE": str(configuration),
+        "TF_CLI_CONFIG_FILE": str(terraform.cli_configuration(folder, mirrors)),
+        "TF_DISABLE_PLUGIN_TLS": "1",  # the stand-ins speak over a socket in a folder of their own
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": REGION,
+        "AWS_REGION": lives.REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+@pytest.fixture(scope="session")
+def life(
+    terraform_command: Path, aws_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> lives.Life:
+    """One life of an installation, with its states in a bucket."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not on PATH")
+    return lives.lived(lives.prepared(tmp_path_factory.mktemp("life"), terraform_command, aws_environment))

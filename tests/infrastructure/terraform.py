@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ AWS = Path(__file__).parents[2] / "infrastructure" / "aws"
 
 HOSTNAME = "registry.terraform.io"
 _USUAL_PLACES = ("/opt", "/usr/local/lib", "/usr/local/share", "/usr/lib", "/usr/share", "/var/lib")
-_SECONDS = 240
+SECONDS = 240
 
 
 class MissingError(Exception):
@@ -67,14 +67,14 @@ def _mirrors() -> Iterator[Path]:
             yield from (found.parent for found in sorted(place.glob(depth + HOSTNAME)))
 
 
-def _output(arguments: list[str], environment: Mapping[str, str]) -> str:
+def _output(arguments: list[str], variables: Mapping[str, str]) -> str:
     run = subprocess.run(
-        arguments, capture_output=True, text=True, timeout=_SECONDS, check=True, env=_environment(environment)
+        arguments, capture_output=True, text=True, timeout=SECONDS, check=True, env=environment(variables)
     )
     return run.stdout
 
 
-def _environment(additions: Mapping[str, str]) -> dict[str, str]:
+def environment(additions: Mapping[str, str]) -> dict[str, str]:
     """What the command runs in: no setting of whoever runs the tests reaches it, least of all an AWS account."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
     return kept | {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"} | dict(additions)
@@ -86,17 +86,17 @@ class Terraform:
 
     executable: Path
     folder: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One run; its exit code is the caller's to look at."""
         return subprocess.run(
             [str(self.executable), *arguments, *(() if arguments[0] == "fmt" else ("-no-color",))],
             cwd=self.folder,
-            env=_environment(self.environment),
+            env=environment(self.variables),
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=SECONDS,
             check=False,
         )
 
@@ -107,15 +107,12 @@ class Terraform:
         return run.stdout
 
 
-def copy_of(stack: str, folder: Path) -> Path:
-    """A copy of the stack with the charts and claims it reads beside it, so that nothing is written into the tree."""
-    ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars*", "backend.hcl", "*.tfplan")
-    shutil.copytree(AWS / stack, folder / stack, ignore=ignored)
-    return folder / stack
-
-
-def cli_configuration(folder: Path, root: Path) -> Path:
-    """A CLI configuration that takes hashicorp's providers from the mirror `root` and from nowhere else."""
+def cli_configuration(folder: Path, mirrors: Mapping[Path, Collection[str]]) -> Path:
+    """A CLI configuration that takes providers from these mirrors, each with those it is for, and no others."""
     path = folder / "terraform.rc"
-    path.write_text(f"provider_installation {{\n  filesystem_mirror {{ path = {json.dumps(str(root))} }}\n}}\n")
+    blocks = (
+        f"  filesystem_mirror {{\n    path = {json.dumps(str(root))}\n    include = {json.dumps(sorted(names))}\n  }}\n"
+        for root, names in mirrors.items()
+    )
+    path.write_text(f"provider_installation {{\n{''.join(blocks)}}}\n")
     return path

@@ -1,0 +1,13 @@
+resource "helm_release" "infraforge" {
+  name       = "infraforge"
+  namespace  = "platform-system"
+  chart      = var.infraforge_chart
+  version    = var.infraforge_version
+  timeout    = 900 # its setup Job waits for Gitea to answer
+  depends_on = [helm_release.knative, helm_release.gitea, helm_release.argocd, kubernetes_secret_v1.gitea_admin]
+
+  values = concat([yamlencode({
+    image = { repository = coalesce(var.image_repository, var.cloud.image_repository), tag = var.image_tag }
+    setup = { adminSecret = "gitea-admin", tokenGeneration = var.token_generation }
+  })], var.infraforge_values)
+}
