@@ -12,7 +12,7 @@ app.kubernetes.io/component: {{ .component }}
   value: {{ .Values.functions.threads | quote }}
 - name: INFRAFORGE_SYSTEM_NAMESPACE
   value: {{ .Release.Namespace }}
-{{- include "infraforge.settings" (dict "root" . "names" (list "argocdNamespace" "bodyLimit" "maxWaiting" "timeout" "tracesEndpoint")) }}
+{{- include "infraforge.settings" (dict "root" . "names" (list "bodyLimit" "maxWaiting" "timeout" "tracesEndpoint")) }}
 {{- end }}
 
 {{/* What the functions of claims are told. */}}
@@ -22,7 +22,7 @@ app.kubernetes.io/component: {{ .component }}
   value: /var/run/infraforge/gitea/token
 - name: INFRAFORGE_CACHE_DIR
   value: /var/cache/infraforge
-{{- include "infraforge.settings" (dict "root" . "names" (list "giteaUrl" "giteaEndpoint" "clusterTypes" "environmentNamespaces" "valueFiles" "authorName" "authorEmail" "removalLimit" "removalShare")) }}
+{{- include "infraforge.settings" (dict "root" . "names" (list "giteaUrl" "giteaEndpoint" "argocdNamespace" "clusterTypes" "environmentNamespaces" "valueFiles" "authorName" "authorEmail" "removalLimit" "removalShare")) }}
 {{- end }}
 
 {{- define "infraforge.env.application" -}}

@@ -6,6 +6,7 @@ every object; here each is read once.
 
 import functools
 import json
+from collections.abc import Iterable
 from importlib import resources
 from typing import Any, Final
 
@@ -16,8 +17,8 @@ VERSIONS: Final = ("1.28.0", "1.31.0", "1.34.0", "1.37.0")
 """The oldest and the newest that a cloud still sells, and two between them."""
 
 
-def faults(document: dict[str, Any]) -> list[str]:
-    """What the API servers of `VERSIONS` would not take in `document`, each as `version path: message`.
+def faults(document: dict[str, Any], versions: Iterable[str] = VERSIONS) -> list[str]:
+    """What the API servers of `versions` would not take in `document`, each as `version path: message`.
 
     Raises FileNotFoundError for a kind that one of them has no schema of.
     """
@@ -26,7 +27,7 @@ def faults(document: dict[str, Any]) -> list[str]:
     kind = f"{document['kind'].lower()}-{f'{group}-' if group else ''}{release}.json"
     return [
         f"{version} {'.'.join(map(str, error.absolute_path))}: {error.message}"
-        for version in VERSIONS
+        for version in versions
         for error in _validator(version, kind).iter_errors(document)
     ]
 

@@ -1,0 +1,1 @@
+"""The chart that installs InfraForge."""

@@ -1,0 +1,263 @@
+"""What the chart says of services, definitions, networks and hooks."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from shared.claims import crd
+from tests.knative.rendering import (
+    ALL,
+    CHART,
+    NAMESPACE,
+    NETWORK,
+    OPTIONS,
+    Object,
+    environment,
+    find,
+    knative_service,
+    merged,
+    render,
+)
+
+FUNCTIONS = ("bootstrap", "application", "platform", "deadletters")
+KEEP = {"helm.sh/resource-policy": "keep"}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (CHART / "files" / "crds").iterdir()))
+def test_a_definition_is_the_generated_one_and_is_kept(name: str) -> None:
+    """Nothing is lost between the file and the cluster: numbers stay whole, text stays text."""
+    generated = yaml.safe_load((CHART / "files" / "crds" / name).read_text())
+    rendered = find(render(), "CustomResourceDefinition", generated["metadata"]["name"])
+
+    assert rendered["metadata"].pop("annotations") == KEEP
+    assert rendered["metadata"].pop("labels")["app.kubernetes.io/part-of"] == "infraforge"
+    assert rendered == generated
+
+
+def test_every_definition_is_there() -> None:
+    rendered = {one["metadata"]["name"] for one in render() if one["kind"] == "CustomResourceDefinition"}
+
+    assert rendered == {one["metadata"]["name"] for one in crd.manifests()}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_reachable_inside_the_cluster_only(function: str) -> None:
+    for option in ALL.values():
+        labels = knative_service(render(option), function)["metadata"]["labels"]
+        assert labels["networking.knative.dev/visibility"] == "cluster-local"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_pod_has_room_for_a_probe(function: str) -> None:
+    """Requests wait in the queue-proxy first, then hear 503; and a probe finds a thread."""
+    service = knative_service(render(), function)
+    spec, told = service["spec"]["template"]["spec"], environment(service)
+    (container,) = spec["containers"]
+
+    assert spec["containerConcurrency"] < int(told["INFRAFORGE_MAX_WAITING"]) < int(told["THREADS"])
+    assert container["readinessProbe"]["httpGet"]["path"] == container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["livenessProbe"]["failureThreshold"] * container["livenessProbe"]["periodSeconds"] >= 120
+
+
+@pytest.mark.parametrize(
+    ("function", "command"),
+    [
+        ("bootstrap", None),
+        ("application", None),
+        ("platform", None),
+        (
+            "deadletters",
+            "python -m functions_framework --source functions/deadletters/main.py --target deadletters "
+            "--signature-type http",
+        ),
+    ],
+)
+def test_what_a_container_runs(function: str, command: str | None) -> None:
+    """The images start their function; the fourth one is in bootstrap's."""
+    (container,) = knative_service(render(), function)["spec"]["template"]["spec"]["containers"]
+
+    assert container.get("command") == (command.split() if command else None)
+    assert container["image"].endswith(f"/{'bootstrap' if command else function}:0.1.0")
+    if command:
+        assert (CHART.parent / command.split()[4]).is_file()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Job", "infraforge-setup"), ("Pod", "infraforge-test")])
+def test_a_module_that_is_run_is_there(kind: str, name: str) -> None:
+    spec = find(render(), kind, name)["spec"]
+    (container,) = (spec if kind == "Pod" else spec["template"]["spec"])["containers"]
+
+    assert container["command"][:2] == ["python", "-m"]
+    assert (CHART.parent / f"{container['command'][2].replace('.', '/')}.py").is_file()
+
+
+def test_images_by_tag_and_by_digest() -> None:
+    objects = render(OPTIONS["images"])
+    images = {
+        name: knative_service(objects, name)["spec"]["template"]["spec"]["containers"][0]["image"] for name in FUNCTIONS
+    }
+
+    assert images["bootstrap"] == images["deadletters"] == "registry.example.com:5000/platform/bootstrap:1.2.3"
+    assert images["application"] == f"registry.example.com:5000/platform/application@sha256:{'a' * 64}"
+    spec = knative_service(objects, "platform")["spec"]["template"]["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "pull"}]
+
+
+def test_hooks_come_in_order_and_leave_nothing() -> None:
+    """Who runs before what: account and Role before the Job; all of them gone when it went well."""
+    hooks = [one for one in render(NETWORK) if "helm.sh/hook" in one["metadata"].get("annotations", {})]
+    weights: dict[str, dict[str, int]] = {}
+    for one in hooks:
+        annotations = one["metadata"]["annotations"]
+        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+        weights.setdefault(annotations["helm.sh/hook"], {})[one["kind"]] = int(annotations["helm.sh/hook-weight"])
+
+    assert set(weights) == {"pre-install,pre-upgrade", "test"}
+    for event, worker in (("pre-install,pre-upgrade", "Job"), ("test", "Pod")):
+        others = {kind: weight for kind, weight in weights[event].items() if kind != worker}
+        assert set(others) == {"ServiceAccount", "Role", "RoleBinding", "NetworkPolicy"}
+        assert max(others.values()) < weights[event][worker]
+
+
+def test_the_job_makes_what_the_functions_mount() -> None:
+    job = find(render(), "Job", "infraforge-setup")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    told = {one["name"]: one["value"] for one in container["env"]}
+
+    assert [told[f"INFRAFORGE_{name}_SECRET_NAME"] for name in ("GITEA", "ARGOCD", "WEBHOOK")] == [
+        "infraforge-gitea",
+        "infraforge-argocd",
+        "infraforge-webhook",
+    ]
+    some = find(render(OPTIONS["some-credentials"]), "Job", "infraforge-setup")
+    (container,) = some["spec"]["template"]["spec"]["containers"]
+    told = {one["name"]: one["value"] for one in container["env"]}
+    assert told["INFRAFORGE_ARGOCD_SECRET_NAME"] == "", "that one is a person's"
+
+
+def test_the_public_way_leads_to_one_path() -> None:
+    objects = render(OPTIONS["public-webhook"])
+    ingress = find(objects, "Ingress", "infraforge-webhook")
+    ((rule,),) = [ingress["spec"]["rules"]]
+    (path,) = rule["http"]["paths"]
+
+    assert (path["path"], path["pathType"]) == ("/webhooks/gitea", "Exact")
+    service = find(objects, "Service", path["backend"]["service"]["name"])
+    assert service["spec"]["selector"] == {"serving.knative.dev/service": "infraforge-bootstrap"}
+    assert service["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": 8012}], "the queue-proxy"
+    told = environment(knative_service(objects, "bootstrap"))
+    assert told["INFRAFORGE_WEBHOOK_URL"] == "https://hooks.example.com"
+    plain = environment(knative_service(render(OPTIONS["public-webhook-plain"]), "bootstrap"))
+    assert plain["INFRAFORGE_WEBHOOK_URL"] == "http://hooks.example.com"
+    inside = environment(knative_service(render(), "bootstrap"))
+    assert inside["INFRAFORGE_WEBHOOK_URL"] == "http://infraforge-bootstrap.platform-system.svc.cluster.local"
+    assert [one for one in render() if one["kind"] == "Ingress"] == [], "off by default"
+
+
+def test_metrics_are_scraped_of_each_pod() -> None:
+    objects = render(OPTIONS["metrics"])
+    monitor = find(objects, "ServiceMonitor", "infraforge")
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    chosen = [
+        one
+        for one in objects
+        if one["apiVersion"] == "v1" and one["kind"] == "Service" and wanted <= one["metadata"]["labels"].items()
+    ]
+
+    assert {one["spec"]["selector"]["serving.knative.dev/service"] for one in chosen} == {
+        f"infraforge-{name}" for name in FUNCTIONS
+    }
+    assert {one["spec"]["clusterIP"] for one in chosen} == {"None"}
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert {port["name"] for one in chosen for port in one["spec"]["ports"]} == {endpoint["port"]}
+    assert {port["targetPort"] for one in chosen for port in one["spec"]["ports"]} == {8080}, "not the queue-proxy"
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    assert [one for one in render() if one["kind"] == "ServiceMonitor"] == [], "off by default"
+
+
+REACHES: dict[str, set[str]] = {
+    "bootstrap": {"dns", "api", "gitea", "broker", "traces"},
+    "application": {"dns", "api", "gitea", "registries", "traces"},
+    "platform": {"dns", "api", "gitea", "traces"},
+    "deadletters": {"dns", "api", "broker", "traces"},
+    "test": {"dns", "api"},
+    "setup": {"dns", "api", "gitea"},
+}
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_a_pod_reaches_only_what_it_needs(name: str) -> None:
+    policy = find(render(NETWORK), "NetworkPolicy", f"infraforge-{name}")
+    spec = policy["spec"]
+
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert {_what(rule) for rule in spec["egress"]} == REACHES[name]
+    called = [sorted(port["port"] for port in rule["ports"]) for rule in spec.get("ingress", [])]
+    assert called == ([] if name in {"test", "setup"} else [[8012, 8112, 9090, 9091], [8080]])
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_a_policy_selects_its_pods(name: str) -> None:
+    """By labels that its pods have, and no others."""
+    objects = render(NETWORK)
+    wanted = find(objects, "NetworkPolicy", f"infraforge-{name}")["spec"]["podSelector"]["matchLabels"].items()
+
+    assert {pod for pod, labels in _pods(objects) if wanted <= labels.items()} == {f"infraforge-{name}"}
+
+
+def test_the_webhooks_way_is_open_when_it_is_public() -> None:
+    values = merged(NETWORK, OPTIONS["public-webhook"])
+    for name, opened in (("bootstrap", True), ("application", False)):
+        rules = find(render(values), "NetworkPolicy", f"infraforge-{name}")["spec"]["ingress"]
+        assert ("ingress-nginx" in json.dumps(rules)) is opened
+
+
+def test_a_namespace_only_for_those_who_ask() -> None:
+    assert [one for one in render() if one["kind"] == "Namespace"] == []
+    namespace = find(render(OPTIONS["namespace"]), "Namespace", NAMESPACE)
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert namespace["metadata"]["annotations"] == KEEP
+
+
+def test_another_namespace_is_said_everywhere() -> None:
+    """Nothing in the chart knows `platform-system`."""
+    moved = [one for one in render(namespace="infra") if one["kind"] != "CustomResourceDefinition"]
+
+    assert "platform-system" not in json.dumps(moved)
+    assert environment(knative_service(moved, "platform"))["INFRAFORGE_SYSTEM_NAMESPACE"] == "infra"
+
+
+def test_the_metadata_is_that_of_the_project() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert chart["name"] == "infraforge"
+    assert chart["kubeVersion"].startswith(">=1.30"), "ValidatingAdmissionPolicy v1"
+
+
+def _what(rule: dict[str, Any]) -> str:
+    """What an egress rule is for."""
+    ports = {port["port"] for port in rule["ports"]}
+    where = json.dumps(rule.get("to", []))
+    for name, port, text in (
+        ("dns", 53, "kube-system"),
+        ("gitea", 3000, '"gitea"'),
+        ("broker", 8080, "knative-eventing"),
+        ("traces", 4318, "observability"),
+        ("api", 443, "10.0.0.1/32"),
+        ("registries", 443, "0.0.0.0/0"),
+    ):
+        if port in ports and text in where:
+            return name
+    return f"unexpected: {rule}"
+
+
+def _pods(objects: list[Object]) -> list[tuple[str, dict[str, str]]]:
+    found = []
+    for one in objects:
+        if one["kind"] == "Pod":
+            found.append((one["metadata"]["name"], one["metadata"]["labels"]))
+        elif one["kind"] == "Job" or one["apiVersion"].startswith("serving."):
+            found.append((one["metadata"]["name"], one["spec"]["template"]["metadata"]["labels"]))
+    return found
