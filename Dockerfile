@@ -32,7 +32,7 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PYTHON_DOWNLOADS=never
 # Helm's engine comes as three copies of one library of 85 MB; the loader opens one of them, and that one stays. The
 # Kubernetes client comes a second time for asyncio, 64 MB that nothing here imports.
-RUN /opt/uv/bin/uv sync --frozen --no-build --no-dev --extra render --no-editable --no-install-project \
+RUN /opt/uv/bin/uv sync --frozen --no-build --no-dev --extra render --extra traces --no-editable --no-install-project \
  && /opt/infraforge/bin/python -c 'import helm_python; kept = helm_python.library_path; \
     [one.unlink() for one in kept.parent.glob("libhelm_c.*") if one.name != kept.name]' \
  && rm -r /opt/infraforge/lib/python3.*/site-packages/kubernetes/aio

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.packaging.dockerfile import EVERYWHERE, IMAGES, ROOT
 
-_EXPORT = ("export", "--quiet", "--frozen", "--no-dev", "--extra", "render", "--no-emit-project")
+_EXPORT = ("export", "--quiet", "--frozen", "--no-dev", "--extra", "render", "--extra", "traces", "--no-emit-project")
 
 
 @functools.cache

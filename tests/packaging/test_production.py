@@ -74,6 +74,18 @@ def test_function_answers_its_probe(target: str, function: str, production_bin: 
         assert _healthz(port, tmp_path / "log") == (200, "ok\n")
 
 
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [
+        ("helm_python", "rows are rendered before they are committed"),
+        ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "settings.tracesEndpoint"),
+    ],
+)
+def test_what_is_imported_when_it_is_needed_is_there(module: str, reason: str, production_bin: Path) -> None:
+    run = subprocess.run([production_bin / "python", "-c", f"import {module}"], capture_output=True, check=False)
+    assert run.returncode == 0, f"{reason}: {run.stderr.decode()}"
+
+
 def test_git_is_not_asked_for_the_users_configuration() -> None:
     """The same in every image: a home that a read-only root has, and no configuration but our own."""
     for target in IMAGES:

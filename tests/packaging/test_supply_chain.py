@@ -79,7 +79,7 @@ def test_audit_ends_as_its_steps_do(export: int, audit: int, code: int, reason: 
     assert run.returncode == code, reason
     assert ("not told of every dependency" in run.stderr) is (audit != 0)
     asked = (tmp_path / "record").read_text().splitlines()
-    assert "--frozen --no-dev --extra render" in asked[0]
+    assert "--frozen --no-dev --extra render --extra traces" in asked[0]
     if export == 0:
         assert "--strict" in asked[1], "else pip-audit passes over what PyPI does not answer for"
         assert "--require-hashes" in asked[1]
