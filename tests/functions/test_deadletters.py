@@ -1,4 +1,4 @@
-"""What becomes of events that were given up: recorded ones, hostile ones, and letters that somebody changes meanwhile."""
+"""What becomes of events that were given up: recorded ones, hostile ones, and letters that change meanwhile."""
 
 import base64
 import json
