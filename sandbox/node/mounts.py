@@ -27,6 +27,7 @@ class Mounts:
         self._pod = pod
         self._root = root
         self._payloads = Payloads(pod, api, Tokens(pod, root / "tokens", api, now))
+        self._automounts = False
 
     def refresh(self) -> list[str]:
         """Make every folder hold what its volume holds by now; returns the names of the volumes that changed.
@@ -36,19 +37,15 @@ class Mounts:
         """
         with self._locked():
             changed = [volume["name"] for volume in self._pod.spec.get("volumes") or () if self._write(volume)]
-            if self.automounts and atomic.write(self._root / _ACCESS, self._payloads.access()):
+            self._automounts = self._payloads.automounts()
+            if self._automounts and atomic.write(self._root / _ACCESS, self._payloads.access()):
                 changed.append(_ACCESS)
         return changed
 
     @property
-    def automounts(self) -> bool:
-        """Whether the pod gets its account's token. (The account's own wish is not looked at.)"""
-        return self._pod.spec.get("automountServiceAccountToken") is not False
-
-    @property
     def kubeconfig(self) -> Path | None:
-        """A kubeconfig with the account's token; None when the pod gets none."""
-        return self._root / _ACCESS / "kubeconfig" if self.automounts else None
+        """A kubeconfig with the account's token, as of the last refresh; None when the pod gets none."""
+        return self._root / _ACCESS / "kubeconfig" if self._automounts else None
 
     def folder(self, volume: str) -> Path:
         """The folder of a volume."""

@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ class Node:
         self._written: dict[str, Json] = {}
         self._changed = threading.Event()
         self._stopping = threading.Event()
-        self._secrets = threading.Event()
+        self._secrets: deque[tuple[str, str]] = deque()
         self._synced = 0.0
         self._knows_services = False
         self._thread = threading.Thread(target=self._run, name="node", daemon=True)
@@ -95,9 +96,10 @@ class Node:
         """What keeps the node from working: watches that are not open."""
         return self._store.shut() + ([] if self._thread.is_alive() else ["its own loop"])
 
-    def _on_change(self, kind: Kind, _old: Json | None, _new: Json | None) -> None:
+    def _on_change(self, kind: Kind, old: Json | None, new: Json | None) -> None:
         if kind == SECRET:
-            self._secrets.set()
+            metadata = (new or old or {})["metadata"]
+            self._secrets.append((metadata["namespace"], metadata["name"]))
         self._changed.set()
 
     def _run(self) -> None:
@@ -124,8 +126,8 @@ class Node:
     def _see_to(self, about: Json, work: Callable[[Json], float | None]) -> float | None:
         try:
             return work(about)
-        except ApiError as error:
-            if error.code == NOT_FOUND:
+        except (ApiError, OSError) as error:
+            if isinstance(error, ApiError) and error.code == NOT_FOUND:
                 return None  # it went meanwhile, as the watch will tell
             metadata = about["metadata"]
             log.warning("%s/%s: %s", metadata.get("namespace"), metadata["name"], error)
@@ -184,19 +186,25 @@ class Node:
             self._written.pop(uid, None)
 
     def _refresh(self) -> float:
-        """Bring mounted volumes up to date when a Secret has changed, and now and then."""
+        """Bring the volumes up to date whose Secrets have changed, and all of them now and then."""
+        secrets = {self._secrets.popleft() for _ in range(len(self._secrets))}
         now = self._now()
-        if not self._secrets.is_set() and now < self._synced + self._sync:
-            return self._synced + self._sync
-        self._secrets.clear()
-        self._synced = now
-        self._follow_services()
+        whole = now >= self._synced + self._sync
+        if whole:
+            self._synced = now
+            self._follow_services()
+        for pod, refresh in self._mounted():
+            if whole or any((pod.namespace, name) in secrets for name in pod.secrets):
+                self._refreshed(pod, refresh)
+        return self._synced + self._sync
+
+    def _mounted(self) -> Iterator[tuple[Pod, Callable[[], object]]]:
+        """Every pod of ours, and what brings its volumes up to date."""
         for runner in self._runners.values():
-            self._refreshed(runner.pod, runner.refresh)
+            yield runner.pod, runner.refresh
         for pod in self._services():
-            mounts = Mounts(pod, service_root(self._data, pod.namespace, pod.name), self._api, self._now)
-            self._refreshed(pod, mounts.refresh)
-        return now + self._sync
+            root = service_root(self._data, pod.namespace, pod.name)
+            yield pod, Mounts(pod, root, self._api, self._now).refresh
 
     def _services(self) -> Iterator[Pod]:
         for service in self._store.objects(SERVICE):
@@ -207,7 +215,7 @@ class Node:
         try:
             if changed := refresh():
                 log.info("%s/%s: new content in %s", pod.namespace, pod.name, changed)
-        except (ApiError, NotStartable) as error:
+        except (ApiError, NotStartable, OSError) as error:
             # What was mounted stays, as with the kubelet.
             log.warning("%s/%s: %s", pod.namespace, pod.name, error)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from sandbox.node.api import CONFIG_MAP, SECRET, Objects
+from sandbox.node.api import ACCOUNT, CONFIG_MAP, SECRET, Objects
 from sandbox.node.atomic import File
 from sandbox.node.errors import CONTAINER_CREATING, NotStartable
 from sandbox.node.pod import Pod
@@ -38,6 +38,14 @@ class Payloads:
             return None
         kinds = ", ".join(sorted(set(volume) - {"name"}))
         raise NotStartable(f'volume "{volume["name"]}": the sandbox mounts no {kinds}', CONTAINER_CREATING)
+
+    def automounts(self) -> bool:
+        """Whether the pod gets its account's token: the pod's own word counts, then the account's."""
+        stated = self._pod.spec.get("automountServiceAccountToken")
+        if stated is None:
+            account = self._api.get(ACCOUNT, self._pod.namespace, self._pod.account) or _NOTHING
+            stated = account.get("automountServiceAccountToken")
+        return stated is not False
 
     def access(self) -> dict[str, File]:
         """What every pod gets at its account's place, and a kubeconfig that reads it."""

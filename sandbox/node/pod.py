@@ -40,6 +40,16 @@ class Pod:
         """The name of its ServiceAccount."""
         return str(self.spec.get("serviceAccountName") or self.spec.get("serviceAccount") or "default")
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The names of the Secrets that are mounted."""
+        volumes = self.spec.get("volumes") or ()
+        sources = [one["secret"] for one in volumes if "secret" in one]
+        for volume in volumes:
+            projected = (volume.get("projected") or {}).get("sources") or ()
+            sources += [one["secret"] for one in projected if "secret" in one]
+        return frozenset(str(one.get("secretName") or one.get("name")) for one in sources)
+
     def field(self, path: str) -> str | None:
         """The value of a `fieldRef`; None for a path that is not among the kubelet's."""
         if path.startswith(("metadata.labels[", "metadata.annotations[")):

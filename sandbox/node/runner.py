@@ -215,8 +215,8 @@ class Runner:
             pid_file = self._place.pids / f"{self.pod.uid}-{one.name}.json"
             self._turn(self._log(one))
             one.child = Child(process, log=self._log(one), pid_file=pid_file, on_exit=self._wake)
-        except OSError as error:
-            message = f'exec: "{process.arguments[0]}": {error.strerror}'
+        except (OSError, ValueError) as error:  # the latter: a variable that no process can have
+            message = f'exec: "{process.arguments[0]}": {getattr(error, "strerror", error)}'
             one.state = {"terminated": _terminated(_NOT_FOUND, "StartError", message, began, began)}
             return self._now()
         one.state = {"running": {"startedAt": began}}

@@ -1,6 +1,7 @@
 """A container's environment variables, as the kubelet makes them (pkg/kubelet/kubelet_pods.go)."""
 
 import base64
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -43,7 +44,7 @@ def variables_of(container: Json, *, pod: Pod, api: Objects) -> dict[str, str]:
 def _all_of(source: Json, pod: Pod, api: Objects) -> dict[str, str]:
     reference = source.get("secretRef") or source.get("configMapRef") or {}
     values = _values("secret" if "secretRef" in source else "configMap", reference, pod, api)
-    return {f"{source.get('prefix') or ''}{key}": content.decode() for key, content in (values or {}).items()}
+    return {f"{source.get('prefix') or ''}{key}": os.fsdecode(content) for key, content in (values or {}).items()}
 
 
 def _value(source: Json, pod: Pod, api: Objects) -> str | None:
@@ -59,7 +60,7 @@ def _value(source: Json, pod: Pod, api: Objects) -> str | None:
             reference = source[name]
             values, key = _values(kind, reference, pod, api), reference["key"]
             if values is not None and key in values:
-                return values[key].decode()
+                return os.fsdecode(values[key])
             if reference.get("optional"):
                 return None
             raise NotStartable(f"couldn't find key {key} in {word} {pod.namespace}/{reference.get('name')}")

@@ -39,6 +39,6 @@ class FakeObjects:
         """Create or replace a ConfigMap."""
         self._objects[CONFIG_MAP.kind, name] = {"data": values}
 
-    def account(self, name: str, uid: str = "1") -> None:
+    def account(self, name: str, uid: str = "1", **more: Any) -> None:
         """Create or replace a ServiceAccount."""
-        self._objects[ACCOUNT.kind, name] = {"metadata": {"name": name, "uid": uid}}
+        self._objects[ACCOUNT.kind, name] = {"metadata": {"name": name, "uid": uid}, **more}

@@ -153,7 +153,7 @@ def test_what_an_image_says(api: FakeObjects, tmp_path: Path) -> None:
 
 
 def test_the_account(api: FakeObjects, tmp_path: Path) -> None:
-    """A kubeconfig with the account's token, unless the pod wants none."""
+    """A kubeconfig with the account's token."""
     process = started({}, api, tmp_path)
     path = Path(process.environment["INFRAFORGE_KUBECONFIG"])
     document = yaml.safe_load(path.read_text())
@@ -165,10 +165,25 @@ def test_the_account(api: FakeObjects, tmp_path: Path) -> None:
     assert (path.parent / document["users"][0]["user"]["tokenFile"]).read_text() == "token-1"
     assert (path.parent / "ca.crt").read_text() == "PEM"
     assert api.asked == [{"audiences": [], "expirationSeconds": 3607}]
-    assert (
-        "INFRAFORGE_KUBECONFIG"
-        not in started({}, api, tmp_path / "without", automountServiceAccountToken=False).environment
-    )
+
+
+@pytest.mark.parametrize(
+    ("pods", "accounts", "mounted", "reason"),
+    [
+        (None, None, True, "a token is what a pod gets"),
+        (False, None, False, "unless it wants none"),
+        (None, False, False, "or its account does not"),
+        (True, False, True, "but the pod's own word counts"),
+        (False, True, False, "either way"),
+    ],
+)
+def test_a_pod_without_a_token(
+    pods: bool | None, accounts: bool | None, mounted: bool, reason: str, api: FakeObjects, tmp_path: Path
+) -> None:
+    said = [{} if one is None else {"automountServiceAccountToken": one} for one in (pods, accounts)]
+    api.account("infraforge-bootstrap", **said[1])
+
+    assert ("INFRAFORGE_KUBECONFIG" in started({}, api, tmp_path, **said[0]).environment) is mounted, reason
 
 
 def _of_secret(**reference: Any) -> Json:

@@ -174,3 +174,11 @@ def test_a_pods_token_is_bound_to_it(api: FakeObjects, tmp_path: Path) -> None:
     mounts(api, tmp_path, uid="u1").refresh()
 
     assert api.asked[0]["boundObjectRef"] == {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u1"}
+
+
+def test_the_secrets_of_a_pod() -> None:
+    """Those whose change has to reach its folders."""
+    projected = {"projected": {"sources": [{"secret": {"name": "b"}}, {"configMap": {"name": "c"}}]}}
+    volumes = [{"secret": {"secretName": "a"}}, {"emptyDir": {}}, projected]
+
+    assert Pod("ns", "p", {"volumes": volumes}).secrets == {"a", "b"}

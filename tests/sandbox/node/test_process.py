@@ -249,6 +249,25 @@ while path.read_text() != 'new':
     until(lambda: node.status(PODS, "reads").get("phase") == "Succeeded")
 
 
+@pytest.mark.parametrize(
+    ("container", "message", "reason"),
+    [
+        ({"command": ["no-such-program"]}, 'exec: "no-such-program": No such file or directory', "not in the image"),
+        ({"env": [{"name": "X", "value": "a\0b"}]}, "embedded null byte", "no process can have it"),
+    ],
+)
+def test_a_program_that_does_not_start(container: Json, message: str, reason: str, node: World) -> None:
+    """The Pod says why, instead of being tried for ever."""
+    name = f"unstartable-{len(message)}"
+    node.create(PODS, name, spec=pod_spec("", **container))
+
+    until(lambda: node.status(PODS, name).get("phase") == "Failed")
+    [one] = node.status(PODS, name)["containerStatuses"]
+    ended = one["state"]["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("StartError", 128), reason
+    assert message in ended["message"]
+
+
 def test_a_pods_token_opens_the_api_server(node: World) -> None:
     """The process is its ServiceAccount there, and nobody else."""
     program = """
