@@ -38,7 +38,7 @@ class _Lines:
 
     def __call__(self, name: str, event: str) -> None:
         if event != "starting":
-            self._console.print(f"{time.monotonic() - self._began:5.1f} s  {name} {event}")
+            self._console.print(f"{time.monotonic() - self._began:5.1f} s  {name} {event}", soft_wrap=True)
 
 
 class _Board:

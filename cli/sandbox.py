@@ -36,7 +36,10 @@ def up(
     kubeconfig: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="Use this real cluster; the CRDs are applied there."
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Use this real cluster: the CRDs are applied there, and the functions run here with your rights.",
         ),
     ] = None,
     gitea_url: Annotated[
@@ -60,6 +63,21 @@ def up(
         typer.Option(
             help="Who deploys what Git says: the stand-in (sandbox, the default), a real ArgoCD in the cluster "
             "(external, the default with --kubeconfig), or nobody (off).",
+        ),
+    ] = None,
+    chart: Annotated[
+        Literal["sandbox", "external"],
+        typer.Option(
+            help="Who installs the chart knative/ into the sandbox's cluster: the sandbox, or you with helm "
+            "(external), which it waits for, saying with which values.",
+        ),
+    ] = "sandbox",
+    audit_log: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Let the sandbox's API server write a line for each request: who, what, and whether it was allowed.",
         ),
     ] = None,
     gitea_push_delay: Annotated[
@@ -86,9 +104,12 @@ def up(
         infraforge up --detach -o json > sandbox.json         # for a script: kubeconfig, URLs, token
         infraforge up --data-dir /tmp/second                  # another sandbox beside the first
         infraforge up --resync-interval 10                    # repair what no event told of within 10 s
+        infraforge up --chart external                        # you run helm install, upgrade, test …
         infraforge up --kubeconfig ~/.kube/config             # a real cluster instead of the stand-in
         infraforge up --gitea-url https://gitea.example.com --gitea-token-file token
     """
+    if kubeconfig and (chart == "external" or audit_log):
+        raise typer.BadParameter("goes with the sandbox's own API server", param_hint="--kubeconfig")
     sandbox = sandbox_at(data_dir)
     options = Options(
         kubeconfig=str(kubeconfig.absolute()) if kubeconfig else None,
@@ -98,6 +119,8 @@ def up(
         gitea_push_delay=gitea_push_delay,
         resync_interval=resync_interval,
         argocd=argocd or ("external" if kubeconfig else "sandbox"),
+        chart=chart,
+        audit_log=str(audit_log.absolute()) if audit_log else None,
     )
     tokens = _tokens(gitea_url, gitea_token_file, argocd_token_file)
     with interruptible():

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from sandbox.supervisor import ports, services
-from sandbox.supervisor.components import PACKAGES, SERVICES, SOURCE, Blueprint, Component
+from sandbox.supervisor.components import PACKAGES, SOURCE, Blueprint, Component
 from sandbox.supervisor.directory import DataDirectory, write_private
 from sandbox.supervisor.environment import base
 from sandbox.supervisor.errors import StartFailed
-from sandbox.supervisor.knative import Installed, name_of
+from sandbox.supervisor.knative import SERVICES, Installed, name_of
 from sandbox.supervisor.options import Record
 from sandbox.supervisor.process import Process, identify, spawn
 from sandbox.supervisor.startup import serves

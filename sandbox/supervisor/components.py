@@ -9,6 +9,7 @@ from typing import Final
 from sandbox.supervisor.accounts import ADMINISTRATOR
 from sandbox.supervisor.credentials import Credentials
 from sandbox.supervisor.directory import DataDirectory
+from sandbox.supervisor.knative import SERVICES
 from sandbox.supervisor.options import Options
 from sandbox.supervisor.ports import HOST
 
@@ -22,8 +23,6 @@ NODE: Final = "node"
 SERVING: Final = "serving"
 FUNCTIONS: Final = ("bootstrap", "application", "platform")
 DEADLETTERS: Final = "deadletters"
-SERVICES: Final = (*FUNCTIONS, DEADLETTERS)
-"""What the chart installs as Knative Services, `infraforge-<name>` each."""
 
 INSTALLED: Final = "installation"
 """The step after which the cluster holds everything that the chart installs."""

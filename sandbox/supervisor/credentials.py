@@ -1,6 +1,7 @@
 """The sandbox's passwords and tokens: made once, a file each, readable by their user only."""
 
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,11 @@ class Credentials:
         return self._mounted("argocd") or self._read(OF_ARGOCD)
 
     @property
+    def has_given_token(self) -> bool:
+        """Whether somebody handed the functions' token in, or it was minted without a cluster of ours."""
+        return self._read(OF_FUNCTIONS) is not None
+
+    @property
     def given(self) -> dict[str, dict[str, str]]:
         """What is here itself, as the Secrets of an installation hold it: Secret → key → value."""
         held = {
@@ -79,6 +85,7 @@ class Credentials:
         """Forget the tokens: they belong to one Gitea, and are never shown to another."""
         for name in (OF_FUNCTIONS, OF_ARGOCD):
             (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.services, ignore_errors=True)
 
     def _mounted(self, volume: str) -> str | None:
         return _content(self.services / "infraforge-bootstrap" / "volumes" / volume / "token")

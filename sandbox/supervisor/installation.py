@@ -1,7 +1,6 @@
 """The steps between a cluster that serves and functions that can start: the chart, its Job, and what follows."""
 
 import time
-from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -16,13 +15,13 @@ from sandbox.supervisor.components import (
     NAMESPACES,
     NODE,
     SECRETS_READY,
-    SERVICES,
     SOURCE,
     SYSTEM,
     Blueprint,
 )
 from sandbox.supervisor.directory import write_private
 from sandbox.supervisor.errors import NotInstalled
+from sandbox.supervisor.knative import SERVICES
 from sandbox.supervisor.startup import Report, Step
 from sandbox.supervisor.wake import wake
 
@@ -122,12 +121,15 @@ class _Installation:
         admin = {"username": ADMINISTRATOR, "password": blueprint.credentials.admin_password or ""}
         if not blueprint.options.gitea_url:
             api.apply(release.secret(_admin_secret(), admin))
-        self._report(f"chart: waiting for {self._line()}", "starting")
+        self._report("chart", f"waits for you: {self._line()}")
         deadline = time.monotonic() + PATIENCE
-        while not _complete(lambda: services.read(api).services):
+        seen = None
+        while (found := services.read(api)) != seen or not found.complete:  # Helm is done when nothing more comes
+            seen = found
             if time.monotonic() > deadline:
                 raise NotInstalled(f"nobody installed the chart within {PATIENCE:.0f} s: {self._line()}")
             time.sleep(_POLL)  # a person, or a script: minutes may pass
+        self._report("chart", "ready")
         self._configure()
 
     def make_secrets(self) -> None:
@@ -175,10 +177,6 @@ def _admin_secret() -> str:
     from sandbox.supervisor.chart import ADMIN_SECRET  # noqa: PLC0415 - as above
 
     return ADMIN_SECRET
-
-
-def _complete(services: Callable[[], tuple[object, ...]]) -> bool:
-    return len(services()) == len(SERVICES)
 
 
 def _tokens_work(api: "Cluster", gitea: str) -> bool:

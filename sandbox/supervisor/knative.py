@@ -17,6 +17,8 @@ Json = Mapping[str, Any]
 Address = Callable[[str], str]
 """Of a Knative Service, by its name."""
 
+SERVICES: Final = ("bootstrap", "application", "platform", "deadletters")
+"""What the chart installs as Knative Services, `infraforge-<name>` each."""
 API_VERSION: Final = "platform.infraforge.io/v1alpha1"
 PING: Final = "dev.knative.sources.ping"
 NAMESPACE: Final = "kubernetes.io/metadata.name"
@@ -52,6 +54,12 @@ class Installed:
             kind("sources.knative.dev", "ApiServerSource"),
             kind("sources.knative.dev", "PingSource"),
         )
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is something of each kind, and all of the Services."""
+        kinds = (self.brokers, self.triggers, self.api_server_sources, self.ping_sources)
+        return all(kinds) and len(self.services) == len(SERVICES)
 
 
 def name_of(document: Json) -> str:

@@ -16,7 +16,6 @@ from sandbox.supervisor.components import (
     NODE,
     PACKAGES,
     REGISTRY,
-    SERVICES,
     SERVING,
     SOURCE,
     Blueprint,
@@ -26,6 +25,7 @@ from sandbox.supervisor.directory import DataDirectory, write_private
 from sandbox.supervisor.environment import base
 from sandbox.supervisor.errors import OptionsDiffer, StartFailed, TokenMissing
 from sandbox.supervisor.installation import steps
+from sandbox.supervisor.knative import SERVICES
 from sandbox.supervisor.logs import tail
 from sandbox.supervisor.options import Options, Record
 from sandbox.supervisor.process import Process, identify, spawn
@@ -172,7 +172,7 @@ class Sandbox:
             credentials.forget_tokens()
         for name, value in tokens.items():
             credentials.keep(name, value)
-        if options.gitea_url and credentials.gitea_token is None:
+        if options.gitea_url and not credentials.has_given_token:
             raise TokenMissing(f"{options.gitea_url} needs a token")
 
     def _configure(self, blueprint: Blueprint) -> None:

@@ -20,10 +20,10 @@ from sandbox.node.images import SELECTOR
 from sandbox.node.mounts import Mounts
 from sandbox.node.pod import Pod, service_root
 from sandbox.supervisor import chart, conditions, knative
-from sandbox.supervisor.components import BROKER, NODE, SERVICES, SYSTEM, Blueprint, Launch
+from sandbox.supervisor.components import BROKER, NODE, SYSTEM, Blueprint, Launch
 from sandbox.supervisor.directory import write_private
 from sandbox.supervisor.errors import NotInstalled
-from sandbox.supervisor.knative import Installed, name_of
+from sandbox.supervisor.knative import SERVICES, Installed, name_of
 from sandbox.supervisor.options import RESYNC_INTERVAL
 from sandbox.supervisor.release import Cluster
 

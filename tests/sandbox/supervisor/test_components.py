@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox.supervisor.components import FUNCTIONS, SERVICES, Blueprint, Component, Launch
+from sandbox.supervisor.components import FUNCTIONS, Blueprint, Component, Launch
 from sandbox.supervisor.credentials import OF_ARGOCD, OF_FUNCTIONS
 from sandbox.supervisor.directory import DataDirectory
+from sandbox.supervisor.knative import SERVICES
 from sandbox.supervisor.options import Options
 from sandbox.supervisor.sandbox import ALL
 from shared.settings import Settings
