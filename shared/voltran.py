@@ -7,6 +7,7 @@ from typing import Any, Final
 from shared.attempt import Attempt, Trace
 from shared.changes import Change, Plan, Written, subject
 from shared.drift import Drift, explain
+from shared.errors import Forbidden
 from shared.events import Delivery
 from shared.git import Record, Repository, RepositoryMissing, Transaction, Writer, compose
 from shared.git.message import claim_of
@@ -91,7 +92,7 @@ class Voltran:
                         touched = git.touched(seen)
                     self._memory.unsettle(None if touched is None else touched | apart)
                     self._seen[organization] = self._last[organization] = git.head
-        except RepositoryMissing:
+        except (RepositoryMissing, Forbidden):  # a token that is refused, too: it is nobody's fault here
             self._memory.unsettle(None)  # who looks at a claim will say so
 
     def _stand_on(self, organization: str, head: str | None, scope: Sequence[str]) -> None:

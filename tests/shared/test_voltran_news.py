@@ -46,6 +46,10 @@ def missing(git: FakeGit) -> None:
     git.is_missing = True
 
 
+def closed(git: FakeGit) -> None:
+    git.is_closed = True
+
+
 def without_branch(git: FakeGit) -> None:
     git.head, git.differing = None, frozenset({"appsets", "environments"})
 
@@ -56,6 +60,7 @@ def rewritten(git: FakeGit) -> None:
 
 LOST = [
     (missing, "the repository was deleted"),
+    (closed, "the token was revoked: each claim says so, and none is blamed for what another one met"),
     (without_branch, "the branch was deleted"),
     (rewritten, "the branch is of another history"),
 ]

@@ -7,6 +7,7 @@ from typing import Any, cast
 from shared.attempt import Attempt
 from shared.changes import Change, Plan
 from shared.claims import PlatformClaim
+from shared.errors import Forbidden
 from shared.events import ClaimRef
 from shared.git import Edits, Repository, RepositoryMissing, Transaction
 from shared.gitea import Gitea
@@ -32,6 +33,7 @@ class FakeGit:
         self.differing = frozenset(differing)
         self.head = self.tip = head
         self.is_missing = False
+        self.is_closed = False
         self.is_rewritten = False
         self.gone: frozenset[str] = frozenset()
         self.since: list[str | None] = []
@@ -43,6 +45,8 @@ class FakeGit:
     def transaction(self) -> Iterator["FakeGit"]:
         if self.is_missing:
             raise RepositoryMissing("no such repository")
+        if self.is_closed:
+            raise Forbidden("Gitea does not accept the token", reason="TokenRefused")
         self.tip = self.head
         yield self
 
