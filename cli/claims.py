@@ -85,6 +85,9 @@ class ClaimView:
         """What holds the claim or that nothing does, as a reason and a message."""
         if not self.conditions:
             return "Waiting", "no function has looked at it yet"
+        lost = self.condition("Delivered")
+        if not self.current and lost is not None and lost.status == "False":
+            return lost.reason, lost.message
         if not self.current:
             return "Waiting", "the status speaks of an earlier generation"
         found = self.condition("Ready") or self.conditions[0]

@@ -71,8 +71,13 @@ def _event(facts: Facts) -> Link:
     """A function has seen this generation, or else the first station of the event's way that is not well."""
     observed = part(facts.claim, "status").get("observedGeneration")
     function = facts.reference.kind
+    lost = conditions(facts.claim).get("Delivered")
+    given_up = text(lost, "message") if text(lost, "status") == "False" else ""
     if observed == facts.generation:
-        return Link("event", function, "ok", f"a function has looked at generation {facts.generation}")
+        seen = f"a function has looked at generation {facts.generation}"
+        return Link("event", function, "ok", seen, details=(given_up,) if given_up else ())
+    if given_up:
+        return Link("event", function, "wrong", given_up, "infraforge events list")
     seen = f"generation {observed}" if observed is not None else "it never"
     message = f"no function has looked at generation {facts.generation} yet, the last that was looked at is {seen}"
     message = message if observed is not None else f"no function has ever looked at it: it is at {facts.generation}"

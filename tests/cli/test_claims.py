@@ -45,6 +45,9 @@ def test_when_a_claim_is_ready_or_stalled(given: dict[str, Any] | None, ready: b
     [
         (None, ("Waiting", "no function has looked at it yet")),
         (status(1, Ready="True"), ("Waiting", "the status speaks of an earlier generation")),
+        (status(1, Ready="True", Delivered="False"), ("DeliveredReason", "because")),
+        ({"conditions": status(1, Delivered="False")["conditions"]}, ("DeliveredReason", "because")),
+        (status(2, Delivered="False", Ready="True"), ("ReadyReason", "because")),
         (status(2, Valid="True", Ready="False"), ("ReadyReason", "because")),
     ],
 )

@@ -251,6 +251,45 @@ def _worker(box: Letterbox) -> int:
     return int(children[0])
 
 
+def account(box: Letterbox, name: str, audience: str) -> str:
+    """A token that the API server makes of a ServiceAccount, as Knative asks for one."""
+    path = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts"
+    wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": [audience]}}
+    with box.api.client() as client:
+        client.post(path, json={"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
+        answer = client.post(f"{path}/{name}/token", json=wanted)
+    assert answer.is_success, answer.text
+    return str(answer.json()["status"]["token"])
+
+
+def test_senders_are_asked_who_they_are(box: Letterbox, tmp_path: Path) -> None:
+    """With the API server's own tokens, keys and discovery document."""
+    asking = Letterbox.start(
+        *(box.api, box.broker, tmp_path),
+        INFRAFORGE_SENDER_AUDIENCE="infraforge-deadletters",
+        INFRAFORGE_SENDER_SUBJECTS=f'["system:serviceaccount:{SYSTEM}:infraforge-*"]',
+    )
+    good = account(box, "infraforge-platformclaim-oidc-eventing.knative.dev-trigger", "infraforge-deadletters")
+    cases = [
+        ("", 401, "nobody"),
+        (account(box, "infraforge-platformclaim", "infraforge-platform"), 401, "a token for another function"),
+        (box.api.token, 401, "the administrator's token, which is no account's"),
+        (account(box, "default", "infraforge-deadletters"), 403, "another account"),
+        (good, 202, "a Trigger"),
+    ]
+    try:
+        for token, status, reason in cases:
+            authorization = {"Authorization": f"Bearer {token}"} if token else {}
+            answer = asking.post(binary(**given_up()) | authorization)
+            assert (answer.status_code, len(answer.content) < 500) == (status, True), reason
+            assert len(box.letters()) == (status == 202)
+        assert httpx.get(f"{asking.function.url}/healthz").status_code == 200
+        assert httpx.get(f"{asking.function.url}/metrics").status_code == 200
+    finally:
+        assert stop(asking.function) == 0
+    assert good not in asking.function.log.read_text()
+
+
 def test_so_many_letters_at_most(box: Letterbox, tmp_path: Path) -> None:
     """The oldest go, with a line in the log and a number for each."""
     small = Letterbox.start(box.api, box.broker, tmp_path, INFRAFORGE_LETTERS_KEPT="20")

@@ -23,6 +23,8 @@ def unready(reason: str, message: str, *, stalled: bool = False, valid: bool = T
     return [*found, condition("Valid") if valid else condition("Valid", "False", reason, message)]
 
 
+LOST = [condition("Delivered", "False", "GivenUp", "an event about this claim was given up after all retries: …")]
+
 CASES: list[tuple[Facts, str, str, str, str, str]] = [
     (
         facts(claim(status=NEVER)),
@@ -63,6 +65,14 @@ CASES: list[tuple[Facts, str, str, str, str, str]] = [
         "a lost event is made up for at the next resync",
         "infraforge logs source",
         "everything on the way is well",
+    ),
+    (
+        facts(claim(status=BEHIND | {"conditions": LOST}, changed=JUST_NOW), path=(SOURCE,)),
+        "event",
+        "wrong",
+        "given up after all retries",
+        "infraforge events list",
+        "its event is a dead letter: no moment helps, and all on the way may be well by now",
     ),
     (
         facts(bootstraps=()),
@@ -282,6 +292,13 @@ def test_a_bootstrap_claim_goes_on_to_its_root_applications() -> None:
     both = {"nonprod-apps": root(), "nonprod-platform": root()}
     assert chain(facts(document, argocd="argocd", roots=both)).first is None
     assert chain(facts(document)).shared[-1].state == "unknown"
+
+
+def test_an_event_that_was_given_up_is_told_also_of_a_claim_that_was_looked_at() -> None:
+    """The generation is the one that was looked at: whatever else is the matter is told behind it."""
+    found = chain(facts(claim(conditions=[*READY, *LOST])))
+    assert found.first is None
+    assert found.shared[1].details == (LOST[0]["message"],)
 
 
 def test_conditions_of_a_ready_claim_are_enough() -> None:
