@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.apiserver import pods, workload_rules
-from sandbox.apiserver.admission import kinds
+from sandbox.apiserver.access import kinds as access
+from sandbox.apiserver.admission import kinds as admission
 from sandbox.apiserver.causes import Cause
 from sandbox.apiserver.chart_kinds import chart_kinds
 from sandbox.apiserver.errors import bad_request
@@ -190,11 +191,19 @@ def hooks() -> dict[str, Hooks]:
         "events": Hooks(defaults=_default_event),
         "namespaces": Hooks(_default_namespace, _prepare_namespace, deleting=_terminating_namespace),
         "persistentvolumeclaims": Hooks(_default_volume_claim, _prepare_volume_claim, _validate_volume_claim),
+        **{
+            f"{plural}.rbac.authorization.k8s.io": Hooks(validate=access.validate_role)
+            for plural in ("roles", "clusterroles")
+        },
+        **{
+            f"{plural}.rbac.authorization.k8s.io": Hooks(access.default_binding, validate=access.validate_binding)
+            for plural in ("rolebindings", "clusterrolebindings")
+        },
         "validatingadmissionpolicies.admissionregistration.k8s.io": Hooks(
-            kinds.default_policy, kinds.prepare_policy, kinds.validate_policy
+            admission.default_policy, admission.prepare_policy, admission.validate_policy
         ),
         "validatingadmissionpolicybindings.admissionregistration.k8s.io": Hooks(
-            kinds.default_binding, validate=kinds.validate_binding
+            admission.default_binding, validate=admission.validate_binding
         ),
         "pods": Hooks(pods.default, pods.prepare, pods.validate),
         "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),

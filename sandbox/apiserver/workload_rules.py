@@ -1,4 +1,4 @@
-"""What the real server fills into workloads, Services and role bindings, and which of their fields may not change.
+"""What the real server fills into workloads and Services, and which of their fields may not change.
 
 Defaults are those of the kinds' own specs (k8s.io/kubernetes, pkg/apis/*/v1/defaults.go) and of ports; what a container
 or a volume gets besides is not filled in. The refusals are the ones that a chart's values can run into.
@@ -121,12 +121,6 @@ def _check_job(value: Json, old: Json | None) -> list[Cause]:
     ]
 
 
-def _check_binding(value: Json, old: Json | None) -> list[Cause]:
-    if old is None or old["roleRef"] == value["roleRef"]:
-        return []
-    return [_invalid(value["roleRef"], "cannot change roleRef", "roleRef")]
-
-
 def _invalid(value: Any, text: str, field: str) -> Cause:
     shown = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return Cause("FieldValueInvalid", f"Invalid value: {shown}: {text}", field)
@@ -139,7 +133,5 @@ RULES: Final[Mapping[str, Rules]] = {
     "jobs.batch": Rules(_filling(_JOB), _check_job),
     "statefulsets.apps": Rules(_filling(_STATEFUL), _check_stateful_set),
     "services": Rules(_fill_service),
-    "rolebindings.rbac.authorization.k8s.io": Rules(validate=_check_binding),
-    "clusterrolebindings.rbac.authorization.k8s.io": Rules(validate=_check_binding),
 }
 """By `plural.group`."""

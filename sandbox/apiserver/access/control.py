@@ -9,6 +9,7 @@ from starlette.requests import Request
 from sandbox.apiserver.access.attributes import Attributes, forbidden
 from sandbox.apiserver.access.audit import Audit
 from sandbox.apiserver.access.authentication import Authenticator
+from sandbox.apiserver.access.escalation import check_escalation
 from sandbox.apiserver.access.impersonation import impersonated
 from sandbox.apiserver.access.rbac import Rbac
 from sandbox.apiserver.access.reviews import Reviews
@@ -54,6 +55,7 @@ class Access:
         def admit(change: Change) -> None:
             if change.operation == "CREATE" and wish.verb == "patch":
                 self._check_creation(user, wish)
+            check_escalation(change, user, wish, self.rbac)
             self._policies.admit(change, user, wish)
 
         return admit
