@@ -71,8 +71,8 @@ def _event(facts: Facts) -> Link:
     """A function has seen this generation, or else the first station of the event's way that is not well."""
     observed = part(facts.claim, "status").get("observedGeneration")
     function = facts.reference.kind
-    lost = conditions(facts.claim).get("Delivered")
-    given_up = text(lost, "message") if text(lost, "status") == "False" else ""
+    delivered = conditions(facts.claim).get("Delivered")
+    given_up = text(delivered, "message") if text(delivered, "status") == "False" else ""
     if observed == facts.generation:
         seen = f"a function has looked at generation {facts.generation}"
         return Link("event", function, "ok", seen, details=(given_up,) if given_up else ())
