@@ -1,0 +1,214 @@
+"""A release's life with the real `helm`, in the sandbox's API server: install, upgrade, uninstall, and again.
+
+Nothing runs here but the API server: no function, no Job. What the objects do is for tests/e2e.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests import tools
+from tests.knative.rendering import CHART, EVERYTHING, NAMESPACE, RELEASE, merged, render
+from tests.sandbox.apiserver.conftest import ROOT, Running, start
+
+CLAIM = {
+    "apiVersion": "platform.infraforge.io/v1alpha1",
+    "kind": "ApplicationClaim",
+    "metadata": {"name": "dev-apps", "namespace": "dev", "finalizers": ["platform.infraforge.io/cleanup"]},
+    "spec": {"clusterType": "nonprod", "environment": "dev", "applications": []},
+}
+QUIET = {"setup": {"enabled": False}}
+"""No Job: nothing here runs one."""
+MONITOR = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "scope": "Namespaced",
+        "names": {
+            "kind": "ServiceMonitor",
+            "listKind": "ServiceMonitorList",
+            "plural": "servicemonitors",
+            "singular": "servicemonitor",
+        },
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+
+@dataclass
+class Cluster:
+    """The API server, and the commands that a person has for it."""
+
+    server: Running
+    helm: Path
+    folder: Path
+
+    def run(self, *arguments: str, values: dict[str, Any] | None = None, check: bool = True) -> str:
+        """What `helm` prints, both ways."""
+        command = [str(self.helm), *arguments, "--kubeconfig", str(self.server.kubeconfig), "-n", NAMESPACE]
+        if values is not None:
+            file = self.folder / "values.yaml"
+            file.write_text(yaml.safe_dump(merged(QUIET, values)))
+            command += ["-f", str(file)]
+        home = {name: str(self.folder / name) for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")}
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=home)
+        assert (run.returncode == 0) is check, run.stdout + run.stderr
+        return run.stdout + run.stderr
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        with self.server.client() as client:
+            answer = client.get(path)
+        found: dict[str, Any] = answer.json()
+        return found if answer.status_code == 200 else None
+
+    def create(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        with self.server.client() as client:
+            answer = client.post(path, json=document)
+        assert answer.status_code in {201, 409}, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def ours(self) -> set[str]:
+        """Everything in the cluster that carries the release's label, by kind and name."""
+        found: set[str] = set()
+        with self.server.client() as client:
+            served = client.get("/apis").json()["groups"]
+            groups = [f"/apis/{version['groupVersion']}" for one in served for version in one["versions"]]
+            for group in ["/api/v1", *groups]:
+                for resource in client.get(group).json()["resources"]:
+                    if "list" not in resource["verbs"]:
+                        continue
+                    selector = {"labelSelector": f"app.kubernetes.io/instance={RELEASE}"}
+                    items = client.get(f"{group}/{resource['name']}", params=selector).json()["items"]
+                    found |= {f"{resource['kind']}/{one['metadata']['name']}" for one in items}
+        return found
+
+
+@pytest.fixture(scope="module")
+def helm() -> Path:
+    try:
+        return tools.helm()
+    except tools.MissingToolError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def cluster(helm: Path, tmp_path: Path) -> Iterator[Cluster]:
+    monitor = tmp_path / "monitor.yaml"
+    monitor.write_text(yaml.safe_dump(MONITOR))
+    flags = [
+        flag
+        for file in (ROOT / "sandbox/knative/crds.yaml", ROOT / "sandbox/argocd/crds.yaml", monitor)
+        for flag in ("--crds", str(file))
+    ]
+    server = start(tmp_path / "server", "--namespaces", f"{NAMESPACE},argocd,dev", *flags)
+    try:
+        yield Cluster(server, helm, tmp_path)
+    finally:
+        server.stop()
+
+
+def test_a_release_lives_and_leaves_what_is_the_teams(cluster: Cluster) -> None:
+    """Install, upgrade to every option, uninstall: definitions and claims stay, and nothing else; then again."""
+    printed = cluster.run("install", RELEASE, str(CHART), values={})
+    assert "STATUS: deployed" in printed
+    assert cluster.ours() == _expected({})
+
+    claims = "/apis/platform.infraforge.io/v1alpha1/namespaces/dev/applicationclaims"
+    uid = cluster.create(claims, CLAIM)["metadata"]["uid"]
+    everything = merged(EVERYTHING, {"setup": {"enabled": False}})
+    assert "STATUS: deployed" in cluster.run("upgrade", RELEASE, str(CHART), values=everything)
+    assert cluster.ours() == _expected(everything)
+
+    cluster.run("uninstall", RELEASE)
+    definitions = {one for one in _expected({}) if one.startswith("CustomResourceDefinition/")}
+    assert cluster.ours() == definitions
+    kept = cluster.get(f"{claims}/dev-apps")
+    assert kept is not None
+    assert kept["metadata"]["uid"] == uid, "the very same, and not deleted"
+    assert "deletionTimestamp" not in kept["metadata"]
+
+    assert "STATUS: deployed" in cluster.run("install", RELEASE, str(CHART), values={})
+    assert cluster.ours() == _expected({})
+    again = cluster.get(f"{claims}/dev-apps")
+    assert again is not None
+    assert again["metadata"]["uid"] == uid
+
+
+def test_an_upgrade_brings_new_definitions(cluster: Cluster, tmp_path: Path) -> None:
+    """What Helm never does for `crds/`: a field that the next version has is there after the upgrade."""
+    name = "applicationclaims.platform.infraforge.io"
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+    cluster.run("install", RELEASE, str(CHART), values={})
+    chart = tmp_path / "next"
+    shutil.copytree(CHART, chart)
+    file = chart / "files" / "crds" / "applicationclaims.yaml"
+    definition = yaml.safe_load(file.read_text())
+    definition["spec"]["names"]["shortNames"].append("ac")
+    body = yaml.safe_dump(definition, sort_keys=False)
+    file.write_text(body)
+
+    cluster.run("upgrade", RELEASE, str(chart), values={})
+
+    found = cluster.get(path)
+    assert found is not None
+    assert found["spec"]["names"]["shortNames"] == ["appclaim", "ac"]
+    assert found["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_a_missing_administrators_secret_is_said_before_anything_is_made(cluster: Cluster) -> None:
+    """Not after five minutes in which the Job's pod waits for its volume."""
+    cluster.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}})
+    printed = cluster.run("install", RELEASE, str(CHART), values={"setup": {"enabled": True}}, check=False)
+
+    assert 'setup.adminSecret: there is no Secret "gitea-admin" in namespace "platform-system"' in printed
+    assert cluster.ours() == set()
+
+
+def test_the_notes_say_what_comes_next(cluster: Cluster) -> None:
+    """With a warning where the namespace enforces nothing, and none where it does."""
+    first = cluster.run("install", RELEASE, str(CHART), values={})
+    assert f"kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=restricted" in first
+    assert "kubectl create secret generic infraforge-gitea" in first, "the credentials are a person's here"
+    with cluster.server.client() as client:
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        answer = client.patch(
+            f"/api/v1/namespaces/{NAMESPACE}",
+            content=json.dumps({"metadata": {"labels": labels}}),
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+        assert answer.status_code == 200, answer.text
+
+    second = cluster.run("upgrade", RELEASE, str(CHART), values={})
+
+    assert "WARNING" not in second
+    assert "kubectl wait --for=condition=Ready ksvc" in second
+    _, claim = second.split("<<'YAML'")
+    bootstrap = yaml.safe_load(claim.partition("    YAML\n")[0])
+    created = cluster.create(f"/apis/platform.infraforge.io/v1alpha1/namespaces/{NAMESPACE}/bootstrapclaims", bootstrap)
+    assert created["kind"] == "BootstrapClaim", created
+
+
+def _expected(values: dict[str, Any]) -> set[str]:
+    """What is in the cluster under the release's label, beside hooks, which nobody has run."""
+    return {
+        f"{one['kind']}/{one['metadata']['name']}"
+        for one in render(merged(QUIET, values))
+        if "helm.sh/hook" not in one["metadata"].get("annotations", {})
+    }
