@@ -161,7 +161,9 @@ class Blueprint:
         return self._stand_in(REGISTRY, ("--auth", "token"), ready=f"{self.url(REGISTRY)}/v2/", unauthorized=True)
 
     def _node(self) -> Component:
-        return self._stand_in(NODE, ("--kubeconfig", str(self.kubeconfig)), needs=frozenset({APISERVER}))
+        # Where the API server looks for what `kubectl logs` shows.
+        logs = ("--logs", str(self.directory.component(APISERVER) / "pod-logs"))
+        return self._stand_in(NODE, ("--kubeconfig", str(self.kubeconfig), *logs), needs=frozenset({APISERVER}))
 
     def _broker(self) -> Component:
         return self._stand_in(BROKER, ("--config", str(self.triggers_file)))

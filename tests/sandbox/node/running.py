@@ -19,7 +19,7 @@ Json = dict[str, Any]
 NAMESPACE = "platform-system"
 OURS = {"app.kubernetes.io/part-of": "infraforge"}
 IMAGE = "ghcr.io/infraforge/bootstrap:0.1.0"
-LIMIT = 20.0
+LIMIT = 60.0
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -56,7 +56,7 @@ class World:
         """Ask the node to end; its exit code."""
         assert self._node is not None
         self._node.terminate()
-        code = self._node.wait(10)
+        code = self._node.wait(30)
         self._node = None
         return code
 
@@ -64,7 +64,7 @@ class World:
         """End the node without a chance to see anything off."""
         assert self._node is not None
         self._node.kill()
-        self._node.wait(10)
+        self._node.wait(30)
         self._node = None
 
     def end(self) -> None:

@@ -63,7 +63,7 @@ class Life:
         """Step until no process runs, and none is about to."""
         due = self.runner.step()
         while self.runner.alive or (due is not None and due <= self.api.time):
-            assert self.woken.wait(20), "nothing ended"
+            assert self.woken.wait(60), "nothing ended"
             self.woken.clear()
             due = self.runner.step()
 

@@ -87,6 +87,14 @@ def test_argocd_reads_what_git_says_where_it_is(blueprint: Blueprint) -> None:
     assert given["--registry-mirror"] == f"ghcr.io=http://127.0.0.1:{PORTS['registry']}"
 
 
+def test_what_containers_say_is_where_the_api_server_looks(blueprint: Blueprint) -> None:
+    """The folder `pod-logs` of its data directory, unless it is told another."""
+    node, server = (named(blueprint, name).launch().arguments for name in ("node", "apiserver"))
+    data = Path(server[server.index("--data-dir") + 1])
+    assert node[node.index("--logs") + 1] == str(data / "pod-logs")
+    assert "--pod-logs" not in server
+
+
 def test_claims_and_git_name_the_installations_address_not_the_port(elsewhere: Blueprint) -> None:
     settings = environment(elsewhere, "platform")
     assert settings["INFRAFORGE_GITEA_URL"] == "http://gitea-http.gitea.svc:3000"
