@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from functions.deadletters import letter as letters
-from functions.deadletters.arrival import Arrival, error_of, parse
+from functions.deadletters.arrival import GIVEN_UP, Arrival, error_of, parse
 from functions.deadletters.broker import Broker, BrokerRefused
 from functions.deadletters.handler import Handler
 from functions.deadletters.notice import Notice
@@ -236,6 +236,37 @@ def test_what_is_no_event(headers: dict[str, str], body: bytes, reason: str) -> 
     with pytest.raises(InvalidEvent) as caught:
         parse(headers, body)
     assert len(str(caught.value)) < 300, reason
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+STRUCTURED = {"content-type": "application/cloudevents+json"}
+
+
+@given(
+    st.fixed_dictionaries(
+        {name: st.just("1.0") | JSON for name in ("specversion", "id", "source", "type")},
+        optional=dict.fromkeys(("data", "data_base64", "datacontenttype", "subject", "kind", "name", *GIVEN_UP), JSON),
+    )
+)
+def test_whatever_a_structured_event_holds(event: dict[str, Any]) -> None:
+    """It is no event, or it is kept as the API server takes it; nothing else comes of it."""
+    try:
+        arrival = parse(STRUCTURED, json.dumps(event).encode())
+    except InvalidEvent:
+        return
+    letter = letters.document(arrival, SYSTEM, "2026-11-23T12:00:00Z")
+    assert faults(letter) == []
+    assert arrival.title.isprintable()
+
+
+@given(st.binary(max_size=200))
+def test_whatever_is_said_to_be_an_event(body: bytes) -> None:
+    with pytest.raises(InvalidEvent):
+        parse(STRUCTURED, body)
 
 
 @given(st.binary(max_size=60_000))
