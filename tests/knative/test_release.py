@@ -7,7 +7,9 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,47 @@ def test_a_missing_administrators_secret_is_said_before_anything_is_made(cluster
 
     assert 'setup.adminSecret: there is no Secret "gitea-admin" in namespace "platform-system"' in printed
     assert cluster.ours() == set()
+
+
+def test_the_job_comes_first_and_its_rights_go_with_it(cluster: Cluster) -> None:
+    """The setup hook as Helm runs it: account, Role and Job, then nothing of them; only then the release's objects."""
+    jobs = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "gitea-admin", "namespace": NAMESPACE}}
+    cluster.create(f"/api/v1/namespaces/{NAMESPACE}/secrets", secret)
+    with ThreadPoolExecutor(1) as pool:
+        install = pool.submit(cluster.run, "install", RELEASE, str(CHART), values={"setup": {"enabled": True}})
+        job = _first(cluster.server, jobs)
+        there = cluster.ours()
+        _complete(cluster.server, f"{jobs}/{job['metadata']['name']}")
+        assert "STATUS: deployed" in install.result(120)
+
+    assert there == {f"{kind}/infraforge-setup" for kind in ("ServiceAccount", "Role", "RoleBinding", "Job")}
+    assert cluster.ours() == _expected({})
+    cluster.run("uninstall", RELEASE)
+    assert {one.partition("/")[0] for one in cluster.ours()} == {"CustomResourceDefinition"}
+
+
+def _first(server: Running, path: str) -> dict[str, Any]:
+    """The first object that comes to be there."""
+    with server.client() as client, client.stream("GET", path, params={"watch": "true"}) as answer:
+        for line in answer.iter_lines():
+            found: dict[str, Any] = json.loads(line)["object"]
+            return found
+    raise AssertionError(f"the watch of {path} ended")
+
+
+def _complete(server: Running, path: str) -> None:
+    """What the Job controller writes when the Job's pod has ended well."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    conditions = [
+        {"type": type_, "status": "True", "lastProbeTime": now, "lastTransitionTime": now}
+        for type_ in ("SuccessCriteriaMet", "Complete")
+    ]
+    status = {"succeeded": 1, "startTime": now, "completionTime": now, "conditions": conditions}
+    with server.client() as client:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        answer = client.patch(f"{path}/status", content=json.dumps({"status": status}), headers=headers)
+    assert answer.status_code == 200, answer.text
 
 
 def test_the_notes_say_what_comes_next(cluster: Cluster) -> None:
