@@ -17,6 +17,7 @@ from sandbox.node.tokens import Tokens
 Json = dict[str, Any]
 
 _ACCESS: Final = "kube-api-access"
+_LOCK: Final = "lock"
 _PRIVATE: Final = 0o700
 
 
@@ -84,6 +85,14 @@ class Mounts:
     def _locked(self) -> Iterator[None]:
         """Read and write as one: else an older reading could be written over a newer one."""
         self._root.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        with (self._root / "lock").open("w") as handle:
+        with (self._root / _LOCK).open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def used_at(root: Path) -> float:
+    """When a pod's volumes were last refreshed, in seconds since the epoch; infinity when that cannot be told."""
+    try:
+        return (root / _LOCK).stat().st_mtime
+    except OSError:
+        return float("inf")

@@ -18,7 +18,7 @@ from sandbox.node.child import end_leftovers
 from sandbox.node.controller import JobController
 from sandbox.node.errors import NotStartable
 from sandbox.node.images import is_ours
-from sandbox.node.mounts import Mounts
+from sandbox.node.mounts import Mounts, used_at
 from sandbox.node.pod import Pod, pod_root, service_root
 from sandbox.node.pod_status import FINISHED, timed
 from sandbox.node.runner import Place, Runner
@@ -193,6 +193,8 @@ class Node:
         if whole:
             self._synced = now
             self._follow_services()
+            if self._knows_services:
+                self._sweep_services()
         for pod, refresh in self._mounted():
             if whole or any((pod.namespace, name) in secrets for name in pod.secrets):
                 self._refreshed(pod, refresh)
@@ -202,14 +204,20 @@ class Node:
         """Every pod of ours, and what brings its volumes up to date."""
         for runner in self._runners.values():
             yield runner.pod, runner.refresh
-        for pod in self._services():
-            root = service_root(self._data, pod.namespace, pod.name)
-            yield pod, Mounts(pod, root, self._api, self._now).refresh
-
-    def _services(self) -> Iterator[Pod]:
         for service in self._store.objects(SERVICE):
             if is_ours(service["metadata"], service["spec"]["template"]["spec"]):
-                yield Pod.of_service(service)
+                pod = Pod.of_service(service)
+                root = service_root(self._data, pod.namespace, pod.name)
+                if root.exists():  # else nobody has started its process yet
+                    yield pod, Mounts(pod, root, self._api, self._now).refresh
+
+    def _sweep_services(self) -> None:
+        """Remove the folders of Services that are gone, some time after their processes."""
+        services = (service["metadata"] for service in self._store.objects(SERVICE))
+        known = {service_root(self._data, one["namespace"], one["name"]) for one in services}
+        for root in (self._data / "services").glob("*/*"):
+            if root not in known and self._now() - used_at(root) > 2 * self._sync:
+                shutil.rmtree(root, ignore_errors=True)
 
     def _refreshed(self, pod: Pod, refresh: Callable[[], object]) -> None:
         try:

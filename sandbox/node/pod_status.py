@@ -91,7 +91,6 @@ def status_of(
         "podIP": _LOOPBACK,
         "podIPs": [{"ip": _LOOPBACK}],
         "startTime": started,
-        "qosClass": "Burstable",
         **lists,
     }
 

@@ -100,6 +100,20 @@ def test_a_token_is_renewed_before_it_expires(node: World, tmp_path: Path) -> No
     api.close()
 
 
+def test_a_service_that_is_gone_leaves_nothing(node: World) -> None:
+    """Neither its credentials nor its cache; those of others stay, and one that nobody started gets none."""
+    pods = [installed(node, name) for name in ("leaving", "staying", "unstarted")]
+    roots = [service_root(node.data, pod.namespace, pod.name) for pod in pods]
+    api = NodeApi(node.server.kubeconfig)
+    for pod, root in zip(pods[:2], roots, strict=False):
+        Mounts(pod, root, api).refresh()
+    api.close()
+    node.client.delete(f"{url(SERVICES)}/leaving")
+
+    until(lambda: not roots[0].exists())
+    assert [root.exists() for root in roots[1:]] == [True, False]
+
+
 def who(node: World, token: str) -> str:
     """Whom the API server takes the bearer of a token for; empty for nobody."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
