@@ -3,6 +3,7 @@
 from typing import Final
 
 from cli.reference.markdown import code, page, table
+from functions.deadletters.store import outcomes
 from shared.telemetry import Metrics
 
 _SUFFIX: Final = {"counter": "_total"}
@@ -10,7 +11,9 @@ _SUFFIX: Final = {"counter": "_total"}
 
 def render() -> str:
     """The page about all of them."""
-    found = sorted(Metrics().registry.collect(), key=lambda one: one.name)
+    metrics = Metrics()
+    outcomes(metrics)
+    found = sorted(metrics.registry.collect(), key=lambda one: one.name)
     return page(
         "Metrics",
         "`GET /metrics` of each function, in Prometheus' format; the chart makes a ServiceMonitor with "

@@ -25,7 +25,8 @@ def outcomes(metrics: Metrics) -> Counter:
     """The counter of what became of letters, in the function's registry."""
     return Counter(
         "infraforge_dead_letters",
-        "Dead letters by what became of them: kept, again (given up once more), dropped, pruned, replayed, refused.",
+        "Dead letters by outcome: kept, again (given up once more), dropped, pruned, replayed, refused. "
+        "Of the function deadletters.",
         ("outcome",),
         registry=metrics.registry,
     )
