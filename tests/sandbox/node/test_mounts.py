@@ -26,9 +26,9 @@ def api() -> FakeObjects:
     return made
 
 
-def mounts(api: FakeObjects, root: Path, *volumes: Json, **pod: Any) -> Mounts:
+def mounts(api: FakeObjects, root: Path, *volumes: Json, uid: str = "", **spec: Any) -> Mounts:
     """The mounts of a pod with these volumes."""
-    made = Pod("platform-system", "p", {"volumes": [{"name": "v", **one} for one in volumes]}, **pod)
+    made = Pod("platform-system", "p", {"volumes": [{"name": "v", **one} for one in volumes], **spec}, uid)
     return Mounts(made, root, api, lambda: api.time)
 
 
@@ -146,6 +146,18 @@ def test_a_token_is_renewed_before_it_expires(api: FakeObjects, tmp_path: Path) 
 
     assert mounts(api, tmp_path).refresh() == ["kube-api-access"]
     assert account_token(tmp_path) == "token-2"
+
+
+def test_a_token_of_a_long_life_is_renewed_every_day(api: FakeObjects, tmp_path: Path) -> None:
+    """As the kubelet does: whoever stole it has it for a day."""
+    token = {"serviceAccountToken": {"path": "token", "expirationSeconds": 30 * 24 * 3600}}
+    made = mounts(api, tmp_path, {"projected": {"sources": [token]}}, automountServiceAccountToken=False)
+    made.refresh()
+    api.time += 24 * 3600
+    assert made.refresh() == []
+    api.time += 1
+
+    assert made.refresh() == ["v"]
 
 
 def test_no_new_token_is_to_be_had(api: FakeObjects, tmp_path: Path) -> None:

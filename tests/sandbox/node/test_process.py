@@ -28,7 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def node(server: Running, tmp_path: Path) -> Iterator[World]:
     """A node of a test's own."""
-    with world(server, tmp_path, "--back-off", "0.1", "--logs", str(server.data / "pod-logs")) as made:
+    # Nothing here may wait for the look that comes now and then.
+    flags = ("--back-off", "0.1", "--sync", "3600", "--logs", str(server.data / "pod-logs"))
+    with world(server, tmp_path, *flags) as made:
         yield made
 
 
