@@ -88,6 +88,9 @@ class Serving(Environment):
     function: ClassVar[str] = "function"
     """Whose settings they are; traces name it."""
 
+    gitea_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) that an https Gitea is checked against; default: the public authorities'."
+    )
     kubeconfig: Path | None = Field(None, description="A kubeconfig file; default: the pod's service account.")
     system_namespace: str = Field(
         "platform-system", description="Where InfraForge itself is, and BootstrapClaims live."

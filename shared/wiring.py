@@ -49,7 +49,12 @@ class Wiring:
         self._notes: dict[str, Callable[[], str]] = {}
         self.metrics = Metrics()
         self.kube: Kube = connect(settings.kubeconfig, timeout=settings.timeout)
-        self.gitea = Gitea(settings.gitea_endpoint, settings.gitea_secret, timeout=settings.timeout)
+        self.gitea = Gitea(
+            settings.gitea_endpoint,
+            settings.gitea_secret,
+            timeout=settings.timeout,
+            authorities=settings.gitea_ca_file,
+        )
         self.repository: Callable[[str, str], Repository] = functools.cache(self._repository)
         self.voltran = Voltran(
             lambda organization: self.repository(organization, REPOSITORY),
@@ -156,7 +161,7 @@ class Wiring:
             raise ValueError("an organization's name is checked where a claim is read")
         return Repository(
             settings.cache_dir / organization / f"{name}.git",
-            Remote(f"{settings.gitea_endpoint}/{organization}/{name}.git"),
+            Remote(f"{settings.gitea_endpoint}/{organization}/{name}.git", authorities=settings.gitea_ca_file),
             token=settings.gitea_secret,
             author=Author(settings.author_name, settings.author_email),
             timeout=settings.timeout,

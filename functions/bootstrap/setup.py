@@ -212,7 +212,12 @@ def main() -> int:
     try:
         settings = SetupSettings.from_environment()
         kube = connect(settings.kubeconfig, timeout=settings.timeout)
-        gitea = Administrator(settings.gitea_endpoint, *login(settings.admin_dir), timeout=settings.timeout)
+        gitea = Administrator(
+            settings.gitea_endpoint,
+            *login(settings.admin_dir),
+            timeout=settings.timeout,
+            authorities=settings.gitea_ca_file,
+        )
         Setup(settings, gitea, kube, say=say).run()
     except InfraForgeError as error:
         print(f"setup failed ({error.reason}): {error}", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ its last eight digits and its scopes are listed.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ import httpx
 from pydantic import SecretStr
 
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError, without_credentials
+from shared.tls import trusting
 
 PAGE: Final = 50
 MAX_PAGES: Final = 100
@@ -58,6 +60,7 @@ class Administrator:
         password: SecretStr,
         *,
         timeout: float,
+        authorities: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._auth = httpx.BasicAuth(username, password.get_secret_value())
@@ -68,6 +71,7 @@ class Administrator:
             headers={"Accept": "application/json"},
             timeout=timeout,
             transport=transport,
+            verify=trusting(authorities),
             follow_redirects=False,
             trust_env=False,
         )

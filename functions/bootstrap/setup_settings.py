@@ -14,6 +14,9 @@ class SetupSettings(Environment):
     gitea_endpoint: BaseUrl = Field(
         default_factory=same_as_url, description="Where this process reaches that Gitea; default: gitea_url."
     )
+    gitea_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) that an https Gitea is checked against; default: the public authorities'."
+    )
     admin_dir: Path = Field(
         Path("/var/run/infraforge/admin"), description="A folder with the files username and password of an admin."
     )

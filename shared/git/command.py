@@ -65,7 +65,10 @@ class Command:
     it may just have been replaced.
     """
 
-    def __init__(self, url: str, token: Callable[[], SecretStr], timeout: float) -> None:
+    def __init__(
+        self, url: str, token: Callable[[], SecretStr], timeout: float, authorities: Path | None = None
+    ) -> None:
+        self._authorities = {} if authorities is None else {"GIT_SSL_CAINFO": str(authorities)}
         self._url = url
         self._token = token
         self._timeout = timeout
@@ -107,7 +110,9 @@ class Command:
             "remote.origin.url": self._url,
             **settings,
         }
-        code, stdout, stderr = self._execute(arguments, {**environment(directory, configuration), **variables})
+        code, stdout, stderr = self._execute(
+            arguments, {**environment(directory, configuration), **self._authorities, **variables}
+        )
         if code == 0:
             return Output(stdout, stderr)
         for form in filter(None, (secret, token)):

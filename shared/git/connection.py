@@ -9,12 +9,14 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from typing import Final
 
 import httpx
 from pydantic import SecretStr
 
 from shared.errors import GiteaUnavailable
+from shared.tls import trusting
 
 from . import listing, sending
 from .objects import Stored
@@ -41,6 +43,8 @@ class Connection:
         token: Callable[[], SecretStr],
         timeout: float,
         transport: httpx.BaseTransport | None = None,
+        *,
+        authorities: Path | None = None,
     ) -> None:
         self._url = url
         self._token = token
@@ -52,6 +56,7 @@ class Connection:
             follow_redirects=False,
             trust_env=False,
             transport=transport,
+            verify=trusting(authorities),
         )
         weakref.finalize(self, self._http.close)
 

@@ -20,11 +20,13 @@ from .transaction import Transaction
 class Remote:
     """Where to connect: a smart HTTP address without credentials, and the branch that is written.
 
+    `authorities` is a file with those that its certificate is checked against; None: the public ones.
     Raises ValueError for any other address: Git would run a command for some of them.
     """
 
     url: str
     branch: str = "main"
+    authorities: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -57,8 +59,9 @@ class Repository:
     ) -> None:
         directory = directory.absolute()
         self._lock = Lock(directory.with_name(f"{directory.name}.lock"), timeout)
-        self._connection = Connection(remote.url, token, timeout)
-        self._cache = Cache(directory, remote.url, remote.branch, Command(remote.url, token, timeout))
+        command = Command(remote.url, token, timeout, remote.authorities)
+        self._connection = Connection(remote.url, token, timeout, authorities=remote.authorities)
+        self._cache = Cache(directory, remote.url, remote.branch, command)
         self._reference = f"refs/heads/{remote.branch}"
         self._author = author
         self._clock = clock

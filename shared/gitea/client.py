@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, Permanen
 from shared.git import message
 from shared.history import PastCommit
 from shared.secret import Source
+from shared.tls import trusting
 
 PAGE: Final = 50
 """Gitea caps a page at 50, whatever is asked."""
@@ -64,7 +66,13 @@ class Gitea:
     """
 
     def __init__(
-        self, endpoint: str, token: Source, *, timeout: float, transport: httpx.BaseTransport | None = None
+        self,
+        endpoint: str,
+        token: Source,
+        *,
+        timeout: float,
+        authorities: Path | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._token = token
         self._http = httpx.Client(
@@ -73,6 +81,7 @@ class Gitea:
             timeout=timeout,
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             transport=transport,
+            verify=trusting(authorities),
             follow_redirects=False,
             trust_env=False,
         )

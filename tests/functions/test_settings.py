@@ -7,10 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from functions.application.settings import ApplicationSettings
+from functions.bootstrap.selftest import SelftestSettings
 from functions.bootstrap.settings import BootstrapSettings
+from functions.bootstrap.setup_settings import SetupSettings
 from functions.platform.settings import PlatformSettings
 from shared.errors import PermanentError
-from shared.settings import Settings
+from shared.settings import Environment, Settings
 
 CANARY = "canary"
 CLASSES = (ApplicationSettings, BootstrapSettings, PlatformSettings)
@@ -22,8 +24,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INFRAFORGE_GITEA_TOKEN", "a-token")
 
 
-@pytest.mark.parametrize("settings", CLASSES)
-def test_every_setting_is_described(settings: type[Settings]) -> None:
+@pytest.mark.parametrize("settings", [*CLASSES, SetupSettings, SelftestSettings])
+def test_every_setting_is_described(settings: type[Environment]) -> None:
     """A sentence that says what it is; the chart and the documentation are held to these."""
     for name, field in settings.model_fields.items():
         assert field.description, name

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable
@@ -54,6 +55,7 @@ class Backend:
     fault: Fault | None = None
     # Called with the target after Git has done its work and before its answer is sent: True drops the answer.
     lose_answer: Callable[[str], bool] | None = None
+    tls: ssl.SSLContext | None = None
     search_path: str = field(default_factory=lambda: os.environ["PATH"])
     _server: ThreadingHTTPServer = field(init=False, repr=False)
 
@@ -67,6 +69,8 @@ class Backend:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
@@ -78,7 +82,8 @@ class Backend:
 
     def url(self, name: str) -> str:
         """Where a client finds the repository."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{name}.git"
+        scheme = "https" if self.tls is not None else "http"
+        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}/{name}.git"
 
     def path(self, name: str) -> Path:
         """The bare repository itself."""
