@@ -21,8 +21,9 @@ REPLAY: Final = "platform.infraforge.io/replay"
 
 MAX_ATTRIBUTES: Final = 64
 MAX_ATTRIBUTE: Final = 4096
-MAX_DATA: Final = 1024 * 1024
-"""Characters of data as they are kept. With 64 attributes of 4096 it stays below the 1.5 MiB that etcd takes."""
+MAX_DATA: Final = 256 * 1024
+"""Characters of data as they are kept: compressed, some thousand applications. A thousand letters of that size are a
+part of what etcd holds (2 GiB by default), and one fits into an event of any Broker (Kafka's take 1 MB)."""
 MAX_ERROR: Final = 1024
 
 Encoding = Literal["Text", "Base64", "GzipBase64"]
