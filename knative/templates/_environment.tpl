@@ -20,6 +20,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- include "infraforge.env.all" . }}
 - name: INFRAFORGE_GITEA_TOKEN_FILE
   value: /var/run/infraforge/gitea/token
+{{- include "infraforge.env.certificates" . }}
 - name: INFRAFORGE_CACHE_DIR
   value: /var/cache/infraforge
 {{- include "infraforge.settings" (dict "root" . "names" (list "giteaUrl" "giteaEndpoint" "argocdNamespace" "clusterTypes" "environmentNamespaces" "valueFiles" "authorName" "authorEmail" "removalLimit" "removalShare")) }}
@@ -62,6 +63,30 @@ app.kubernetes.io/component: {{ .component }}
   value: {{ include "infraforge.brokerUrl" . }}
 {{- end }}
 
+{{/* Where the authorities of Gitea's certificate are, if an operator names them. */}}
+{{- define "infraforge.env.certificates" -}}
+{{- if .Values.certificates.gitea }}
+- name: INFRAFORGE_GITEA_CA_FILE
+  value: /var/run/infraforge/certificates/ca.crt
+{{- end }}
+{{- end }}
+
+{{- define "infraforge.mount.certificates" -}}
+{{- if .Values.certificates.gitea }}
+- name: certificates
+  mountPath: /var/run/infraforge/certificates
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "infraforge.volume.certificates" -}}
+{{- with .Values.certificates.gitea }}
+- name: certificates
+  configMap:
+    name: {{ . }}
+{{- end }}
+{{- end }}
+
 {{/* The Secrets that a function reads, as name → Secret: root, function. */}}
 {{- define "infraforge.secrets" -}}
 {{- $all := .root.Values.secrets -}}
@@ -83,6 +108,7 @@ app.kubernetes.io/component: {{ .component }}
   readOnly: true
 {{- end }}
 {{- if ne .function "deadletters" }}
+{{- include "infraforge.mount.certificates" .root }}
 - name: cache
   mountPath: /var/cache/infraforge
 {{- end }}
@@ -109,6 +135,7 @@ app.kubernetes.io/component: {{ .component }}
     defaultMode: 0444
 {{- end }}
 {{- if ne .function "deadletters" }}
+{{- include "infraforge.volume.certificates" .root }}
 - name: cache
   emptyDir:
     sizeLimit: {{ get (get .root.Values.functions .function) "cacheSize" }}

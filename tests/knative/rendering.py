@@ -69,6 +69,7 @@ OPTIONS: Final[Mapping[str, Values]] = {
         "admissionPolicies": {"enabled": False},
         "setup": {"enabled": False},
     },
+    "certificates": {"certificates": {"gitea": "gitea-ca"}},
     "namespace": {"namespace": {"create": True}},
     "tested-elsewhere": {"test": {"namespace": "sandbox"}},
     "images": {
@@ -95,7 +96,7 @@ OPTIONS: Final[Mapping[str, Values]] = {
         "resync": {"schedule": "0 * * * *", "timezone": "Europe/Berlin"},
     },
 }
-"""Every option by itself; `everything` below is all that go together at once."""
+"""Every option by itself; `everything` below is all that go together at once (a Namespace is for who has no Helm)."""
 
 
 def merged(*values: Values) -> dict[str, Any]:
@@ -109,7 +110,10 @@ def merged(*values: Values) -> dict[str, Any]:
     return result
 
 
-EVERYTHING: Final[Values] = merged(ORDERED, OIDC, METRICS, NETWORK, WEBHOOK, OPTIONS["images"], OPTIONS["settings"])
+EVERYTHING: Final[Values] = merged(
+    *(ORDERED, OIDC, METRICS, NETWORK, WEBHOOK),
+    *(OPTIONS[name] for name in ("images", "settings", "certificates")),
+)
 ALL: Final[Mapping[str, Values]] = {**OPTIONS, "everything": EVERYTHING}
 
 

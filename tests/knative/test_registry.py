@@ -22,6 +22,10 @@ START_LIMIT = 20.0
 VERSION = yaml.safe_load((CHART / "Chart.yaml").read_text())["version"]
 
 
+HOMES = ("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
+"""Where helm leaves what it has seen of a cluster, as variables."""
+
+
 @dataclass(frozen=True)
 class Registry:
     """A registry without TLS on loopback, and the command that speaks to it."""
@@ -35,7 +39,7 @@ class Registry:
         return f"oci://127.0.0.1:{self.port}/charts"
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        home = {name: str(self.folder / name) for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")}
+        home = {name: str(self.folder / name) for name in HOMES}
         return subprocess.run(
             [str(self.helm), *arguments], capture_output=True, text=True, timeout=120, check=True, env=home
         )

@@ -53,6 +53,10 @@ MONITOR = {
 }
 
 
+HOMES = ("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
+"""Where helm leaves what it has seen of a cluster, as variables."""
+
+
 @dataclass
 class Cluster:
     """The API server, and the commands that a person has for it."""
@@ -68,7 +72,7 @@ class Cluster:
             file = self.folder / "values.yaml"
             file.write_text(yaml.safe_dump(merged(QUIET, values)))
             command += ["-f", str(file)]
-        home = {name: str(self.folder / name) for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")}
+        home = {name: str(self.folder / name) for name in HOMES}
         run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=home)
         assert (run.returncode == 0) is check, run.stdout + run.stderr
         return run.stdout + run.stderr
@@ -181,6 +185,13 @@ def test_a_missing_administrators_secret_is_said_before_anything_is_made(cluster
 
     assert 'setup.adminSecret: there is no Secret "gitea-admin" in namespace "platform-system"' in printed
     assert cluster.ours() == set()
+
+
+def test_a_template_of_the_namespace_would_collide(cluster: Cluster) -> None:
+    """Why `namespace.create` is off: whoever installs with Helm has the namespace already, or --create-namespace."""
+    printed = cluster.run("install", RELEASE, str(CHART), values={"namespace": {"create": True}}, check=False)
+
+    assert f'Namespace "{NAMESPACE}" in namespace "" exists and cannot be imported' in printed
 
 
 def test_the_job_comes_first_and_its_rights_go_with_it(cluster: Cluster) -> None:
