@@ -84,4 +84,8 @@ def life(
     """One life of an installation, with its states in a bucket."""
     if shutil.which("make") is None:
         pytest.skip("make is not on PATH")
-    return lives.lived(lives.prepared(tmp_path_factory.mktemp("life"), terraform_command, aws_environment))
+    folder = tmp_path_factory.getbasetemp()
+    record = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "infrastructure-life.json"
+    return lives.remembered(
+        record, lambda: lives.lived(lives.prepared(tmp_path_factory.mktemp("life"), terraform_command, aws_environment))
+    )

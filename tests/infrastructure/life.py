@@ -1,13 +1,14 @@
 """The whole life of an installation against an AWS of our own, led by the Makefile as an operator leads it."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,15 @@ def prepared(folder: Path, executable: Path, environment: Mapping[str, str]) -> 
     return Installation(aws, executable, environment)
 
 
+def remembered(record: Path, lead: Callable[[], Life]) -> Life:
+    """The life in `record`, or a new one, which is written there: test processes at one time lead one life."""
+    with record.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not record.exists():
+            record.write_text(json.dumps(asdict(lead()), default=str))
+        return Life(**json.loads(record.read_text()))
+
+
 def lived(here: Installation) -> Life:
     """Lead the installation through its life."""
     life, storage = here.life, here.client("s3")
@@ -128,7 +138,7 @@ def lived(here: Installation) -> Life:
         body = storage.get_object(Bucket=BUCKET, Key=f"infraforge/{stack}.tfstate")["Body"]
         life.states[stack] = body.read().decode()
     life.facts = _facts(here)
-    here.make("down", "ARGS=-auto-approve")
+    here.make("down", "ARGS=-auto-approve -refresh=false")
     life.left = _facts(here)
     return life
 
@@ -163,5 +173,5 @@ def _facts(here: Installation) -> dict[str, Any]:
         ],
         "vpcs": [it for it in ec2.describe_vpcs()["Vpcs"] if not it["IsDefault"]],
         "nats": [it for it in ec2.describe_nat_gateways()["NatGateways"] if it["State"] == "available"],
-        "policies": {name: {policy["PolicyName"] for policy in policies} for name, policies in attached.items()},
+        "policies": {name: sorted(policy["PolicyName"] for policy in policies) for name, policies in attached.items()},
     }

@@ -79,8 +79,30 @@ def test_what_aws_has(life: Life) -> None:
 def test_who_may_do_what(life: Life) -> None:
     """Each role has the policies of its job and no more; the nodes cannot reshape the network."""
     assert life.facts["policies"] == {
-        "infraforge-cluster": {"AmazonEKSClusterPolicy"},
-        "infraforge-nodes": {"AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"},
-        "infraforge-vpc-cni": {"AmazonEKS_CNI_Policy"},
-        "infraforge-aws-ebs-csi-driver": {"AmazonEBSCSIDriverPolicy"},
+        "infraforge-cluster": ["AmazonEKSClusterPolicy"],
+        "infraforge-nodes": ["AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy"],
+        "infraforge-vpc-cni": ["AmazonEKS_CNI_Policy"],
+        "infraforge-aws-ebs-csi-driver": ["AmazonEBSCSIDriverPolicy"],
     }
+
+
+@pytest.mark.parametrize(
+    ("addon", "account"), [("vpc-cni", "aws-node"), ("aws-ebs-csi-driver", "ebs-csi-controller-sa")]
+)
+def test_one_service_account_takes_the_role_of_an_addon(life: Life, addon: str, account: str) -> None:
+    """By IRSA: the cluster's issuer vouches for exactly that account, and for tokens that are meant for AWS."""
+    resources = life.resources("cloud")
+    issuer = life.facts["clusters"][0]["identity"]["oidc"]["issuer"].removeprefix("https://")
+    (statement,) = json.loads(resources[f'aws_iam_role.irsa["{addon}"]']["assume_role_policy"])["Statement"]
+
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Principal"] == {"Federated": life.outputs["oidc_provider_arn"]}
+    assert statement["Condition"]["StringEquals"] == {
+        f"{issuer}:aud": "sts.amazonaws.com",
+        f"{issuer}:sub": f"system:serviceaccount:kube-system:{account}",
+    }
+    kind = "network" if addon == "vpc-cni" else "workload"
+    assert (
+        resources[f'aws_eks_addon.{kind}["{addon}"]']["service_account_role_arn"]
+        == resources[f'aws_iam_role.irsa["{addon}"]']["arn"]
+    )
