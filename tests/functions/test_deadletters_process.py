@@ -251,6 +251,26 @@ def _worker(box: Letterbox) -> int:
     return int(children[0])
 
 
+def test_what_else_it_answers(box: Letterbox) -> None:
+    """As the other functions do: short, and with nothing kept of what nobody gave up."""
+    limit = 4 * 1024 * 1024
+    cases = [
+        ({}, b"garbage", 400),
+        (binary(**given_up()), b"x" * (limit + 1), 413),
+        (binary(), b"{}", 202),
+        (binary(kind="", type="dev.knative.sources.ping"), b"", 202),
+    ]
+    for headers, body, status in cases:
+        answer = box.post(headers, body)
+        assert (answer.status_code, len(answer.content) < 500) == (status, True)
+    assert box.letters() == []
+    with httpx.Client(base_url=box.function.url, timeout=60) as client:
+        assert (client.get("/healthz").text, client.get("/readyz").text) == ("ok\n", "kubernetes: ok\n")
+        assert client.get("/nowhere").status_code == 404
+        assert client.put("/").status_code == 405
+        assert "infraforge_events_total" in client.get("/metrics").text
+
+
 def account(box: Letterbox, name: str, audience: str) -> str:
     """A token that the API server makes of a ServiceAccount, as Knative asks for one."""
     path = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts"
