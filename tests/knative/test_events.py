@@ -236,14 +236,32 @@ def test_nobody_else_is_taken_for_a_trigger() -> None:
         assert elsewhere == []
 
 
+def test_what_a_channel_gave_up_is_taken_from_its_dispatcher() -> None:
+    """It sends as the account of the Subscription that Knative makes below a Trigger."""
+    told = environment(knative_service(render(OIDC), "deadletters"))
+    patterns = json.loads(told["INFRAFORGE_SENDER_SUBJECTS"])
+    for trigger in triggers(dict(OIDC)):
+        name = trigger["metadata"]["name"]
+        subscription = child_name(f"infraforge-{name}-", "0f2d9e6c-8a3b-4d51-9a57-6a1f5b8f9c01")
+        account = child_name(subscription, "-oidc-messaging.knative.dev-Subscription").lower()
+        subject = f"system:serviceaccount:{NAMESPACE}:{account}"
+        taken = any(fnmatch.fnmatchcase(subject, pattern) for pattern in patterns)
+        assert taken is ("deadLetterSink" in trigger["spec"]["delivery"]), subject
+
+
 def account_of(trigger: str) -> str:
-    """The account as which a Trigger sends: knative.dev/eventing pkg/auth, with kmeta.ChildName of knative.dev/pkg."""
-    suffix = "-oidc-eventing.knative.dev-Trigger"
-    if len(trigger) + len(suffix) <= 63:
-        return (trigger + suffix).lower()
-    digest = hashlib.md5((trigger + suffix).encode(), usedforsecurity=False).hexdigest()
-    name = trigger[:31] + digest
-    return (name + suffix[: 63 - len(name)]).rstrip("-.").lower()
+    """The account as which a Trigger sends (knative.dev/eventing, pkg/auth)."""
+    return child_name(trigger, "-oidc-eventing.knative.dev-Trigger").lower()
+
+
+def child_name(parent: str, suffix: str) -> str:
+    """A name made of two, in at most 63 characters, as Knative makes it (knative.dev/pkg/kmeta, ChildName)."""
+    if len(parent) + len(suffix) <= 63:
+        return parent + suffix
+    assert len(suffix) >= 31, "another form, which no name here takes"
+    digest = hashlib.md5((parent + suffix).encode(), usedforsecurity=False).hexdigest()
+    name = parent[:31] + digest
+    return (name + suffix[: 63 - len(name)]).rstrip("-.")
 
 
 def test_only_ours_may_send_to_the_broker() -> None:

@@ -1,5 +1,6 @@
 """Every option renders what Kubernetes and Knative take: held against their own schemas, several versions of them."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,53 @@ def test_every_pod_is_restricted(option: str) -> None:
             assert set(writable) <= {"/tmp", "/var/cache/infraforge"}, name
         mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
         assert mounted == {volume["name"] for volume in pod["volumes"]}, "Knative refuses a volume nobody mounts"
+
+
+RESERVED = {"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"}
+RESERVED_PORTS = {8012, 8013, 8022, 8112, 9090, 9091, 8008}
+
+
+@every_option
+def test_knatives_webhooks_would_let_it_in(option: str) -> None:
+    """What Serving and Eventing check beside their schemas (pkg/apis/serving/k8s_validation.go and the like)."""
+    for one in render(ALL[option]):
+        name, spec = one["metadata"]["name"], one.get("spec", {})
+        if one["apiVersion"].startswith("serving."):
+            pod = spec["template"]["spec"]
+            (container,) = pod["containers"]
+            (port,) = container["ports"]
+            read_only = {volume["name"] for volume in pod["volumes"] if "emptyDir" not in volume}
+            assert not RESERVED & {variable["name"] for variable in container["env"]}, name
+            assert port["containerPort"] not in RESERVED_PORTS, name
+            assert all("port" not in container[probe]["httpGet"] for probe in ("readinessProbe", "livenessProbe")), name
+            assert all(mount.get("readOnly") for mount in container["volumeMounts"] if mount["name"] in read_only), name
+            assert "name" not in spec["template"]["metadata"], "a revision's name can be given once only"
+        elif one["kind"] == "Trigger":
+            assert ("filter" in spec) != ("filters" in spec), name
+            assert all(re.fullmatch(r"[a-z][a-z0-9]*", key) for key in _attributes(spec)), name
+            assert all(len(expression) == 1 for one in spec.get("filters", []) for expression in one["any"]), name
+        elif one["kind"] == "EventPolicy":
+            assert all("*" not in sender["sub"][:-1] for sender in spec["from"]), "a star is allowed at the end only"
+        elif one["kind"] == "PingSource":
+            assert len(spec["schedule"].split()) == 5, name
+
+
+def _attributes(spec: dict[str, Any]) -> Iterator[str]:
+    yield from spec.get("filter", {}).get("attributes", {})
+    for one in spec.get("filters", []):
+        for expression in one["any"]:
+            for content in expression.values():
+                yield from content
+
+
+def test_a_cluster_that_is_too_old_is_refused(helm: Path) -> None:
+    """Before anything is made: it would not know ValidatingAdmissionPolicies."""
+    command = [helm, "template", CHART, "--kube-version"]
+    old = subprocess.run([*command, "1.29.9"], capture_output=True, text=True, check=False)
+    clouds = subprocess.run([*command, "1.30.4-eks-1"], capture_output=True, text=True, check=False)
+
+    assert (old.returncode, "incompatible with Kubernetes v1.29.9" in old.stderr) == (1, True), old.stderr
+    assert clouds.returncode == 0, clouds.stderr
 
 
 @every_option
