@@ -22,7 +22,7 @@ from shared.oci.hosts import ALIASES, Authority
 
 logger = logging.getLogger(__name__)
 
-_MEND: Final = "mend the file, which INFRAFORGE_REGISTRY_CREDENTIALS_FILE names"
+_MEND: Final = "mend the file that INFRAFORGE_REGISTRY_CREDENTIALS_FILE names"
 
 
 class InvalidCredentials(ValueError):

@@ -115,7 +115,7 @@ def test_a_file_counts_as_it_is_now(tmp_path: Path) -> None:
     assert repr(credentials) == f"CredentialsFile({str(path)!r})"
 
 
-MEND = "mend the file, which INFRAFORGE_REGISTRY_CREDENTIALS_FILE names"
+MEND = "mend the file that INFRAFORGE_REGISTRY_CREDENTIALS_FILE names"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """Tags to digests, over a transport of the test's own."""
 
+import base64
+import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 
 from shared.oci import (
     Credentials,
+    CredentialsFile,
     HostPolicy,
     NotAllowed,
     Private,
@@ -542,3 +546,33 @@ def test_the_questions_about_one_image_end_in_time() -> None:
     assert isinstance(outcome, TagMissing)
     assert outcome.nearest == ("1",)
     assert len(script.asked) == 4
+
+
+def test_credentials_that_change_in_their_file(tmp_path: Path) -> None:
+    """The next image is asked for with what is there by then, and what is not there leaves an image as it was."""
+    file = tmp_path / ".dockerconfigjson"
+
+    def write(password: str) -> str:
+        """The header that the registry takes from now on, and no other."""
+        pair = base64.b64encode(f"bob:{password}".encode()).decode()
+        file.write_text(json.dumps({"auths": {"ghcr.io": {"auth": pair}}}))
+        return f"Basic {pair}"
+
+    def edge(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("authorization") == good:
+            return found(request)
+        return httpx.Response(401, headers={"WWW-Authenticate": 'Basic realm="ghcr.io"'})
+
+    good = write("first")
+    asked = resolver(Script(edge), credentials=CredentialsFile(file))
+    assert asked.resolve(IMAGE, fresh=True) == Resolved(DIGEST)
+    good = write("second")
+    assert asked.resolve(IMAGE, fresh=True) == Resolved(DIGEST), "the header that was remembered is refused"
+    good = "revoked"
+    assert isinstance(asked.resolve(IMAGE, fresh=True), Private)
+    file.write_text("")
+    outcome = asked.resolve(parse("ghcr.io/acme/shop", "1.2.5"), fresh=True)
+    assert isinstance(outcome, Unavailable)
+    assert f"registry credentials: {file} is not JSON: mend the file" in outcome.message
+    good = write("third")
+    assert asked.resolve(IMAGE, fresh=True) == Resolved(DIGEST)
