@@ -49,6 +49,43 @@ def test_a_function_is_reachable_inside_the_cluster_only(function: str) -> None:
         assert labels["networking.knative.dev/visibility"] == "cluster-local"
 
 
+def test_every_pod_runs_under_its_own_account() -> None:
+    """And needs no other: the account's token is what the least rights hang on."""
+    objects = render(NETWORK)
+    for name, spec in _specs(objects):
+        assert spec["serviceAccountName"] == name
+        assert spec["enableServiceLinks"] is False, "other Services' addresses are nobody's settings"
+        find(objects, "ServiceAccount", name)
+
+
+@pytest.mark.parametrize(("function", "bounds"), [("bootstrap", ("1", "2")), ("application", ("1", "4"))])
+def test_how_many_pods_there_are(function: str, bounds: tuple[str, str]) -> None:
+    annotations = knative_service(render(), function)["spec"]["template"]["metadata"]["annotations"]
+
+    assert annotations == {
+        "autoscaling.knative.dev/min-scale": bounds[0],
+        "autoscaling.knative.dev/max-scale": bounds[1],
+    }
+
+
+def test_a_policy_that_may_cost_too_much_lets_through() -> None:
+    """Its rule is the function's as well; the others are nobody else's."""
+    policies = {
+        one["metadata"]["name"]: one["spec"]["failurePolicy"]
+        for one in render()
+        if one["kind"] == "ValidatingAdmissionPolicy"
+    }
+    bindings = [one for one in render() if one["kind"] == "ValidatingAdmissionPolicyBinding"]
+
+    assert policies == {
+        "infraforge-claim-places": "Fail",
+        "infraforge-confirmations": "Fail",
+        "infraforge-environment-names": "Ignore",
+    }
+    assert {one["spec"]["policyName"] for one in bindings} == set(policies)
+    assert all(one["spec"]["validationActions"] == ["Deny"] for one in bindings)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_pod_has_room_for_a_probe(function: str) -> None:
     """Requests wait in the queue-proxy first, then hear 503; and a probe finds a thread."""
@@ -251,6 +288,16 @@ def _what(rule: dict[str, Any]) -> str:
         if port in ports and text in where:
             return name
     return f"unexpected: {rule}"
+
+
+def _specs(objects: list[Object]) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for one in objects:
+        if one["kind"] == "Pod":
+            found.append((one["metadata"]["name"], one["spec"]))
+        elif one["kind"] == "Job" or one["apiVersion"].startswith("serving."):
+            found.append((one["metadata"]["name"], one["spec"]["template"]["spec"]))
+    return found
 
 
 def _pods(objects: list[Object]) -> list[tuple[str, dict[str, str]]]:
