@@ -1,5 +1,6 @@
 """What `helm test` runs: throw-away claims that the real functions answer, and what is said when nobody does."""
 
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from functions.bootstrap.selftest import Clock, Selftest, SelftestSettings, probes
+from sandbox.apiserver.tls import write_kubeconfig
 from shared.errors import Forbidden, InfraForgeError, KubeUnavailable
 from shared.kinds import APPLICATION, INFRASTRUCTURE, PLATFORM
 from shared.kube.client import Document, KubeNotFound, Resource
@@ -270,7 +272,8 @@ def test_the_claims_are_ones_that_the_functions_take() -> None:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Running]:
     """An API server's process with the chart's CRDs, where no function listens."""
-    server = start(tmp_path, "--crds", str(ROOT / "knative/files/crds"), "--namespaces", "platform-system,team-a")
+    crds, log = str(ROOT / "knative/files/crds"), str(tmp_path / "audit.log")
+    server = start(tmp_path, "--crds", crds, "--namespaces", "platform-system,team-a", "--audit-log", log)
     yield server
     server.stop()
 
@@ -327,4 +330,57 @@ def test_a_namespace_that_is_not_there(cluster: Running) -> None:
     assert said.count("gone after") == 2
     assert complaint.startswith("test failed (PermanentError): ApplicationClaim nowhere/infraforge-test-")
     assert 'the namespace "nowhere" is not there' in complaint
+    assert left(cluster) == []
+
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+ACCOUNT = "system:serviceaccount:platform-system:infraforge-test"
+
+
+def allowed(cluster: Running, rights: Mapping[str, list[str]]) -> Path:
+    """A kubeconfig of an account that may create, get and delete these kinds, by namespace, and nothing else."""
+    account = {"kind": "ServiceAccount", "name": "infraforge-test", "namespace": "platform-system"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "test"}
+    with cluster.client() as client:
+        body: dict[str, Any] = {"metadata": {"name": "infraforge-test"}}
+        accounts = "/api/v1/namespaces/platform-system/serviceaccounts"
+        client.post(accounts, json=body).raise_for_status()
+        for namespace, resources in rights.items():
+            rule = {"apiGroups": ["platform.infraforge.io"], "resources": resources}
+            body = {"metadata": {"name": "test"}, "rules": [rule | {"verbs": ["create", "delete", "get"]}]}
+            client.post(f"{RBAC}/{namespace}/roles", json=body).raise_for_status()
+            body = {"metadata": {"name": "test"}, "roleRef": role, "subjects": [account]}
+            client.post(f"{RBAC}/{namespace}/rolebindings", json=body).raise_for_status()
+        token = client.post(f"{accounts}/infraforge-test/token", json={"spec": {"expirationSeconds": 3600}}).json()
+    file = cluster.data / "of-the-account"
+    write_kubeconfig(file, cluster.url, cluster.data / "ca.crt", token["status"]["token"])
+    return file
+
+
+def test_what_its_account_needs(cluster: Running) -> None:
+    """Exactly what is said at the top of the module, and what the chart grants."""
+    rights = {"platform-system": ["infrastructureclaims"], "team-a": ["applicationclaims", "platformclaims"]}
+    process = spawned(cluster, test_namespace="team-a", patience=1, kubeconfig=allowed(cluster, rights))
+    said, complaint = process.communicate()
+    assert complaint == ""
+    assert said.count("no answer") == said.count("gone after") == 3
+    lines = [json.loads(line) for line in (cluster.data / "audit.log").read_text().splitlines()]
+    asked = [line for line in lines if line["user"] == ACCOUNT]
+    assert all(line["allowed"] for line in asked)
+    assert {(line["namespace"], line["resource"], line["verb"]) for line in asked} == {
+        (namespace, resource, verb)
+        for namespace, resources in rights.items()
+        for resource in resources
+        for verb in ("create", "delete", "get")
+    }
+
+
+def test_a_right_that_is_missing(cluster: Running) -> None:
+    """The API server's words name the verb, the kind and the account; nothing is left behind."""
+    rights = {"platform-system": ["infrastructureclaims", "applicationclaims"]}
+    process = spawned(cluster, patience=1, kubeconfig=allowed(cluster, rights))
+    _, complaint = process.communicate()
+    assert process.returncode == 1
+    assert "test failed (Forbidden): PlatformClaim platform-system/infraforge-test-" in complaint
+    assert f'User "{ACCOUNT}" cannot create resource "platformclaims"' in complaint
     assert left(cluster) == []
