@@ -16,6 +16,7 @@ from sandbox.apiserver.builtin import META, token_request
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.decoding import decode_object
 from sandbox.apiserver.listing import list_page
+from sandbox.apiserver.managed_fields import Manager
 from sandbox.apiserver.objects import Options, Target, encoder
 from sandbox.apiserver.rendering import Renderer, dumps, form
 from sandbox.apiserver.requests import Location, check_propagation, flag, number, write_options
@@ -23,6 +24,7 @@ from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.schema import compile_type
 from sandbox.apiserver.selectors import Matcher, matcher
 from sandbox.apiserver.storage import Entry
+from sandbox.apiserver.timestamps import timestamp
 from sandbox.apiserver.watching import Watch, Watches
 
 Json = dict[str, Any]
@@ -102,8 +104,7 @@ class Api:
         options = self._options(request, "", again)
         entry = self._cluster.create(Target(target.resource, target.namespace), body, options)
         if not target.resource.stored:
-            status = self._access.reviews.status(target.resource, entry.object, request.state.user)
-            answered = entry.object | {"status": status}
+            answered = self._access.reviews.answer(target.resource, entry.object, request.state.user)
             entry = Entry(answered, encoder(target.resource)(answered), 0)
         return self._written(request, target.resource, entry, options, 201)
 
@@ -112,6 +113,7 @@ class Api:
         body, again = await self._body(request, resource)
         options = self._options(request, "token", again)
         wanted = decode_object(resource, body, target.namespace, options.validation, options.warnings, again=again)
+        token_requests.own(wanted, Manager(options.manager, "Update", resource.group_version, "token"), resource)
         granted = token_requests.grant(target, wanted, self._access.tokens, self._cluster.storage)
         return self._written(request, resource, Entry(granted, encoder(resource)(granted), 0), options, 201)
 
@@ -148,6 +150,8 @@ class Api:
         kept = self._cluster.delete(target, wishes.get("preconditions") or {}, options, policy)
         if kept is not None:
             return _response(self._renderer(request, target.resource).object(kept))
+        if live and target.resource.returned:
+            return _response(self._renderer(request, target.resource).object(_deleted(target.resource, live)))
         uid = live.object["metadata"]["uid"] if live else ""
         return _response(dumps(errors.success(target.resource, target.name, uid)))
 
@@ -238,6 +242,16 @@ async def _read(request: Request) -> bytes:
     if len(body) > _LARGEST_BODY:
         raise errors.too_large(_LARGEST_BODY)
     return body
+
+
+def _deleted(resource: Resource, live: Entry) -> Entry:
+    """Return the last version of an object as the answer to its deletion."""
+    if resource.qualified != "pods":
+        return live
+    marks: Json = {"deletionTimestamp": timestamp(), "deletionGracePeriodSeconds": 0}
+    metadata = live.object["metadata"] | marks | {"generation": live.object["metadata"]["generation"] + 1}
+    value = {**live.object, "metadata": metadata}
+    return Entry(value, encoder(resource)(value), live.revision)
 
 
 def _dry(request: Request, wishes: Json) -> bool:

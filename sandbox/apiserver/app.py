@@ -22,7 +22,7 @@ from sandbox.apiserver.access.control import Access
 from sandbox.apiserver.api import Api
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.openapi import Documents
-from sandbox.apiserver.rendering import dumps
+from sandbox.apiserver.rendering import accepted, dumps
 from sandbox.apiserver.requests import Location, locate
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ Json = dict[str, Any]
 COLLECTED_AFTER: Final = 0.02
 """Seconds from a deletion to what the garbage collector makes of it, as seen beside a real ArgoCD."""
 _HEALTH = ("/healthz", "/livez", "/readyz")
+_KEYS: Final = "application/jwk-set+json"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -78,6 +79,13 @@ class Server:
             response = self._document(request, path) if request.method == "GET" else None
         return response or PlainTextResponse("404 page not found\n", 404)
 
+    def _keys(self, accept: str) -> Response:
+        # The real server has the keys in this form only, and a client that asks for plain JSON gets none.
+        if not any(item["type"] in (_KEYS, "application/*", "*/*") for item in accepted(accept)):
+            text = f"406: Not Acceptable\n\nAvailable representations: {_KEYS}"
+            raise errors.ApiError(406, "NotAcceptable", text, {})
+        return Response(dumps(self._access.tokens.keys()), media_type=_KEYS)
+
     def _document(self, request: Request, path: str) -> Response | None:
         registry, accept = self._cluster.registry, request.headers.get("accept", "")
         if path.startswith("/openapi/"):
@@ -89,7 +97,7 @@ class Server:
             kind = f"application/json;g={discovery.AGGREGATED};v={version};as=APIGroupDiscoveryList"
             return _cached(request, dumps(body), kind)
         if path == "/openid/v1/jwks":
-            return Response(dumps(self._access.tokens.keys()), media_type="application/jwk-set+json")
+            return self._keys(accept)
         match path.strip("/").split("/"):
             case [".well-known", "openid-configuration"]:
                 found: Json | None = self._access.tokens.configuration()

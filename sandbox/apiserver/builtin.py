@@ -98,6 +98,7 @@ _KINDS: tuple[Json, ...] = (
     },
     {
         "kind": "PersistentVolumeClaim",
+        "returned": True,
         "short_names": ("pvc",),
         "status": True,
         "columns": _VOLUME_CLAIM_COLUMNS,
@@ -111,6 +112,7 @@ _KINDS: tuple[Json, ...] = (
     },
     {
         "kind": "ServiceAccount",
+        "returned": True,
         "short_names": ("sa",),
         "columns": (Column("Secrets", "string"), _AGE),
         "subresources": (
@@ -205,6 +207,11 @@ def hooks() -> dict[str, Hooks]:
         "validatingadmissionpolicybindings.admissionregistration.k8s.io": Hooks(
             admission.default_binding, validate=admission.validate_binding
         ),
+        **{
+            f"{kind.lower()}s.{group}": Hooks(_default_review)
+            for group, kind, skeleton in _REVIEWS
+            if "spec" in skeleton
+        },
         "pods": Hooks(pods.default, pods.prepare, pods.validate),
         "secrets": Hooks(defaults=_default_secret, validate=_validate_secret),
         **{
@@ -212,6 +219,12 @@ def hooks() -> dict[str, Hooks]:
             for qualified, rules in workload_rules.RULES.items()
         },
     }
+
+
+def _default_review(review: Json) -> None:
+    spec = review.setdefault("spec", {})
+    if review["kind"] == "TokenReview":
+        spec.setdefault("token", "")
 
 
 def _default_event(event: Json) -> None:

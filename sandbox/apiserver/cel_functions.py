@@ -39,11 +39,17 @@ def _find_all(text: str, pattern: str) -> list[str]:
     return [match.group() for match in re.finditer(pattern, text)]
 
 
+def _string(value: Any) -> str:
+    """Convert what the library's own `string` does not: truth values."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 _KUBERNETES: Final[dict[str, Callable[..., Any]]] = {
     "isSorted": _is_sorted,
     "indexOf": _index_of,
     "find": _find,
     "findAll": _find_all,
+    "string": _string,
 }
 _KNOWN: Final = frozenset({name.rpartition(".")[2] for name in FUNCTIONS} | set(_NATIVE.split()) | set(_KUBERNETES))
 

@@ -27,12 +27,14 @@ _CORE: Final[tuple[Json, ...]] = (
     },
     {
         "kind": "ResourceQuota",
+        "returned": True,
         "short_names": ("quota",),
         "columns": (Column("Request", "string"), Column("Limit", "string"), _AGE),
         **_LIVING,
     },
     {
         "kind": "Service",
+        "returned": True,
         "short_names": ("svc",),
         "categories": ("all",),
         "columns": (
@@ -170,7 +172,21 @@ _ADMISSION: Final[tuple[Json, ...]] = (
     {
         "kind": "ValidatingAdmissionPolicy",
         "plural": "validatingadmissionpolicies",
-        "columns": (Column("Validations", "integer"), Column("ParamKind", "string"), _AGE),
+        "columns": (
+            Column(
+                "Validations",
+                "integer",
+                "",
+                "Validations indicates the number of validation rules defined in this configuration",
+            ),
+            Column(
+                "ParamKind",
+                "string",
+                "",
+                "ParamKind specifies the kind of resources used to parameterize this policy",
+            ),
+            _AGE,
+        ),
         **_COUNTED,
     },
     {

@@ -66,15 +66,23 @@ def _check_name(resource: Resource, name: str) -> list[Cause]:
             Cause("FieldValueInvalid", f"Invalid value: {json.dumps(name)}: {text}", "metadata.name")
             for text in _path_problems(name)
         ]
-    is_label = resource.qualified == "namespaces"
-    pattern, text = (_LABEL, _LABEL_TEXT) if is_label else (_SUBDOMAIN, _SUBDOMAIN_TEXT)
-    longest = _LONGEST_LABEL if is_label else _LONGEST_NAME
+    if resource.qualified != "namespaces":
+        return subdomain_causes(name, "metadata.name")
+    return _name_causes(name, "metadata.name", _LABEL, _LABEL_TEXT, _LONGEST_LABEL)
+
+
+def subdomain_causes(name: str, field: str) -> list[Cause]:
+    """Return why a name is no DNS subdomain, as most names have to be."""
+    return _name_causes(name, field, _SUBDOMAIN, _SUBDOMAIN_TEXT, _LONGEST_NAME)
+
+
+def _name_causes(name: str, field: str, pattern: str, text: str, longest: int) -> list[Cause]:
     shown = f"Invalid value: {json.dumps(name)}"
     causes = []
     if len(name) > longest:
-        causes.append(Cause("FieldValueInvalid", f"{shown}: must be no more than {longest} bytes", "metadata.name"))
+        causes.append(Cause("FieldValueInvalid", f"{shown}: must be no more than {longest} bytes", field))
     if not re.fullmatch(pattern, name):
-        causes.append(Cause("FieldValueInvalid", f"{shown}: {text}", "metadata.name"))
+        causes.append(Cause("FieldValueInvalid", f"{shown}: {text}", field))
     return causes
 
 

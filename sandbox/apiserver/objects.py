@@ -188,7 +188,8 @@ class Objects:
             value["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp()}
         if resource.generation:
             value["metadata"]["generation"] = 1
-        value["metadata"]["managedFields"] = managed_fields.encode(owners)
+        if entries := managed_fields.encode(owners):
+            value["metadata"]["managedFields"] = entries
         if resource.status:
             value.pop("status", None)
         hook.prepare(value, None)

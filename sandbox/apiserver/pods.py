@@ -20,11 +20,23 @@ _SPEC: Final[Json] = {
     "restartPolicy": "Always",
     "terminationGracePeriodSeconds": 30,
     "dnsPolicy": "ClusterFirst",
-    "serviceAccountName": "default",
     "securityContext": {},
     "schedulerName": "default-scheduler",
     "enableServiceLinks": True,
 }
+_ADMITTED: Final[Json] = {
+    "priority": 0,
+    "preemptionPolicy": "PreemptLowerPriority",
+    "tolerations": [
+        {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for state in ("not-ready", "unreachable")
+    ],
+}
+_PROBE: Final[Json] = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+_ENDS: Final = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
+_PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
+_MODE: Final = 0o644
+_FILES: Final = ("secret", "configMap", "downwardAPI", "projected")
 _CONTAINER: Final[Json] = {
     "resources": {},
     "terminationMessagePath": "/dev/termination-log",
@@ -41,12 +53,19 @@ KIND: Final[Json] = {
     "kind": "Pod",
     "short_names": ("po",),
     "categories": ("all",),
+    "returned": True,
     "status": True,
     "generation": True,
     "columns": (
-        Column("Ready", "string"),
-        Column("Status", "string"),
-        Column("Restarts", "string"),
+        Column("Ready", "string", "", "The aggregate readiness state of this pod for accepting traffic."),
+        Column("Status", "string", "", "The aggregate status of the containers in this pod."),
+        Column(
+            "Restarts",
+            "string",
+            "",
+            "The number of times the containers in this pod have been restarted and when the last container in this "
+            "pod has restarted.",
+        ),
         Column("Age", "string"),
         Column("IP", "string", priority=1),
         Column("Node", "string", priority=1),
@@ -69,24 +88,27 @@ KIND: Final[Json] = {
 def default(pod: Json) -> None:
     """Fill in what the real server fills in, in place."""
     spec = pod.setdefault("spec", {})
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount") or _SPEC["serviceAccountName"]
     for key, value in _SPEC.items():
         spec.setdefault(key, deepcopy(value))
-    spec["serviceAccountName"] = spec["serviceAccount"] = account
+    if account := spec.get("serviceAccountName") or spec.get("serviceAccount"):
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
     for container in (one for key in _CONTAINERS for one in spec.get(key) or ()):
-        for key, value in _CONTAINER.items():
-            container.setdefault(key, deepcopy(value))
-        _, _, tag = container.get("image", "").rpartition("/")[2].partition(":")
-        container.setdefault("imagePullPolicy", "Always" if tag in {"", "latest"} else "IfNotPresent")
-        for port in container.get("ports") or ():
-            port.setdefault("protocol", "TCP")
+        _default_container(container)
+    for volume in spec.get("volumes") or ():
+        for kind in (kind for kind in _FILES if kind in volume):
+            volume[kind].setdefault("defaultMode", _MODE)
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            source.get("serviceAccountToken", {}).setdefault("expirationSeconds", 3600)
 
 
 def prepare(pod: Json, old: Json | None) -> None:
-    """Give a new pod the status that it is created with."""
+    """Give a new pod its status, and what the real server's admission adds (which its author does not own)."""
     if old is None:
-        requests = any("resources" in one and one["resources"] for one in pod["spec"].get("containers") or ())
-        pod["status"] = {"phase": "Pending", "qosClass": "Burstable" if requests else "BestEffort"}
+        spec = pod["spec"]
+        spec["serviceAccountName"] = spec["serviceAccount"] = spec.get("serviceAccountName", "default")
+        for key, value in _ADMITTED.items():
+            spec.setdefault(key, deepcopy(value))
+        pod["status"] = {"phase": "Pending", "qosClass": _quality(pod["spec"].get("containers") or [])}
 
 
 def validate(pod: Json, old: Json | None) -> list[Cause]:
@@ -125,6 +147,45 @@ def cell(name: str, pod: Json, _: datetime) -> Any:
             gates = spec.get("readinessGates") or ()
             return f"0/{len(gates)}" if gates else _NONE
     return None
+
+
+def ended(pod: Json) -> list[Json]:
+    """Return the conditions of a pod's row: that it has ended, and how."""
+    reason = (pod.get("status") or {}).get("phase", "")
+    return (
+        [{"type": "Completed", "status": "True", "reason": reason, "message": _ENDS[reason]}] if reason in _ENDS else []
+    )
+
+
+def _default_container(container: Json) -> None:
+    for key, value in _CONTAINER.items():
+        container.setdefault(key, deepcopy(value))
+    name = container.get("image", "").rpartition("/")[2]
+    floating = "@" not in name and name.partition(":")[2] in {"", "latest"}
+    container.setdefault("imagePullPolicy", "Always" if floating else "IfNotPresent")
+    for port in container.get("ports") or ():
+        port.setdefault("protocol", "TCP")
+    for variable in container.get("env") or ():
+        if reference := (variable.get("valueFrom") or {}).get("fieldRef"):
+            reference.setdefault("apiVersion", "v1")
+    resources = container["resources"]
+    if limits := resources.get("limits"):
+        resources["requests"] = {**limits, **(resources.get("requests") or {})}
+    for probe in (container[key] for key in _PROBES if key in container):
+        for key, number in _PROBE.items():
+            probe.setdefault(key, number)
+        if "httpGet" in probe:
+            probe["httpGet"].setdefault("path", "/")
+            probe["httpGet"].setdefault("scheme", "HTTP")
+
+
+def _quality(containers: list[Json]) -> str:
+    """Return the class that the containers' resources put a pod into."""
+    resources = [one.get("resources") or {} for one in containers]
+    if not any(one.get("requests") or one.get("limits") for one in resources):
+        return "BestEffort"
+    whole = all({"cpu", "memory"} <= set(one.get("limits") or ()) for one in resources)
+    return "Guaranteed" if whole and all(one["requests"] == one["limits"] for one in resources) else "Burstable"
 
 
 def _fixed(spec: Json) -> Json:

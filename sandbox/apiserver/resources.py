@@ -32,7 +32,8 @@ class Resource:
     `custom` marks kinds of a CustomResourceDefinition: their keys are sorted, others follow the Go structs.
     `skeleton` is what an empty object of a built-in kind holds (field ownership starts from it).
     `selectable` maps a field selector's label to the path it reads. `generation` counts changes of the spec, and
-    `versioned` marks kinds of which a PUT must say what version it replaces. `subresources` are those beside `status`,
+    `versioned` marks kinds of which a PUT must say what version it replaces. `returned` marks kinds of which a
+    DELETE answers with the object. `subresources` are those beside `status`,
     as discovery shows them: name, verbs, and the group, version and kind if they are not the resource's own.
     """
 
@@ -54,6 +55,7 @@ class Resource:
     generation: bool = False
     versioned: bool = False
     columns: tuple[Column, ...] = ()
+    returned: bool = False
     subresources: tuple[dict[str, Any], ...] = ()
     selectable: dict[str, tuple[str, ...]] = field(default_factory=dict)
     skeleton: dict[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.apiserver import cells, jsonpath
+from sandbox.apiserver import cells, jsonpath, pods
 from sandbox.apiserver.resources import Column, Resource
 from sandbox.apiserver.schema import Schema, ordered
 from sandbox.apiserver.timestamps import age
@@ -19,7 +19,7 @@ _ACCESS_MODES = {
 
 def column_definitions(resource: Resource, metadata: Schema) -> list[Json]:
     """Return the table's head; `metadata` is the schema of ObjectMeta, whose descriptions two columns carry."""
-    described = {name: child.raw.get("description", "") for name, child in metadata.properties.items()}
+    described = {name: child.get("description", "") for name, child in metadata.raw["properties"].items()}
     columns = [Column("Name", "string", "", described["name"], "name"), *resource.columns]
     columns = columns[1:] if _nameless(resource) else columns
     return [
@@ -40,7 +40,9 @@ def row(resource: Resource, value: Json, metadata: Schema, include: str) -> Json
     cells = [_cell(resource, column, value, now) for column in resource.columns]
     cells = cells if _nameless(resource) else [value["metadata"]["name"], *cells]
     shown: Json | None = partial(value, metadata) if include == "Metadata" else value
-    return {"cells": cells, "object": None if include == "None" else shown}
+    ended = pods.ended(value) if resource.kind == "Pod" else []
+    row: Json = {"cells": cells} | ({"conditions": ended} if ended else {})
+    return row | {"object": None if include == "None" else shown}
 
 
 def partial(value: Json, metadata: Schema) -> Json:

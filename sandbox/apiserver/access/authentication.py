@@ -1,10 +1,13 @@
 """From a request's headers to the user who makes it."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from sandbox.apiserver import errors
 from sandbox.apiserver.access.tokens import InvalidToken, Tokens
 from sandbox.apiserver.access.users import User
+
+_UNKNOWN: Final = "invalid bearer token"
 
 
 class Authenticator:
@@ -32,9 +35,14 @@ class Authenticator:
         """Return who a token is of and for which of the audiences, as a TokenReview asks; raises InvalidToken."""
         known = self._fixed.get(token)
         if known is None:
-            return self._tokens.user(token, audiences)
+            try:
+                return self._tokens.user(token, audiences)
+            except InvalidToken as error:
+                # Every way of signing in says why not; equal answers count once.
+                both = dict.fromkeys((_UNKNOWN, str(error)))
+                raise InvalidToken(str(error) if len(both) == 1 else f"[{', '.join(both)}]") from error
         # A fixed token says nothing of audiences, so it is the API server's own only.
         meant = [name for name in audiences or self._tokens.audiences if name in self._tokens.audiences]
         if not meant:
-            raise InvalidToken("invalid bearer token")
+            raise InvalidToken(_UNKNOWN)
         return known, meant

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sandbox.apiserver.access.attributes import Attributes, denied
 from sandbox.apiserver.access.rbac import GROUP, Rbac
 from sandbox.apiserver.access.users import User
-from sandbox.apiserver.errors import ApiError
+from sandbox.apiserver.errors import ApiError, not_found
 from sandbox.apiserver.objects import Change
 
 Json = dict[str, Any]
@@ -55,8 +55,8 @@ def check_escalation(change: Change, user: User, wish: Attributes, rbac: Rbac) -
             return
         rules, missing = rbac.role_rules(reference, namespace)
         if missing:
-            details = {"name": reference["name"], "group": GROUP, "kind": reference["kind"].lower()}
-            raise ApiError(404, "NotFound", missing, details)
+            # The real server says of the binding that it is not found, where it means the role.
+            raise not_found(resource, reference["name"])
         _confirm(user, namespace, [rule.raw for rule in rules], named, rbac)
 
 

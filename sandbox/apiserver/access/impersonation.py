@@ -3,7 +3,10 @@
 Source: k8s.io/apiserver, pkg/endpoints/filters/impersonation.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers
@@ -13,8 +16,8 @@ from sandbox.apiserver.access.rbac import Rbac
 from sandbox.apiserver.access.users import AUTHENTICATED, User, account_groups, split_account
 from sandbox.apiserver.errors import bad_request
 
-_EXTRA = "impersonate-extra-"
-_ANONYMOUS = ("system:anonymous", "system:unauthenticated")
+_EXTRA: Final = "impersonate-extra-"
+_ANONYMOUS: Final = ("system:anonymous", "system:unauthenticated")
 
 
 def impersonated(user: User, headers: Headers, rbac: Rbac) -> User:
@@ -26,7 +29,7 @@ def impersonated(user: User, headers: Headers, rbac: Rbac) -> User:
         extra[unquote(key.removeprefix(_EXTRA))] = tuple(headers.getlist(key))
     if not name:
         if groups or uid or extra:
-            raise bad_request("requested impersonation without impersonating a user")
+            raise bad_request(f"requested {_shown(groups, uid, extra)} without impersonating a user name")
         return user
     account = split_account(name)
     wishes = [Attributes("impersonate", resource="users", name=name)]
@@ -46,3 +49,15 @@ def impersonated(user: User, headers: Headers, rbac: Rbac) -> User:
     if name not in _ANONYMOUS and not {AUTHENTICATED, *_ANONYMOUS} & set(groups):
         groups = (*groups, AUTHENTICATED)
     return User(name, groups, uid, extra)
+
+
+def _shown(groups: tuple[str, ...], uid: str, extra: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the user as Go prints one."""
+
+    def strings(values: tuple[str, ...]) -> str:
+        return f"{{{', '.join(json.dumps(value) for value in values)}}}"
+
+    kept = ", ".join(f"{json.dumps(key)}:[]string{strings(values)}" for key, values in sorted(extra.items()))
+    listed = f"[]string{strings(groups)}" if groups else "[]string(nil)"
+    others = f"map[string][]string{{{kept}}}" if extra else "map[string][]string(nil)"
+    return f'&user.DefaultInfo{{Name:"", UID:{json.dumps(uid)}, Groups:{listed}, Extra:{others}}}'

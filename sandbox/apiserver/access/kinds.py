@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sandbox.apiserver.causes import Cause
+from sandbox.apiserver.metadata import subdomain_causes
 
 Json = dict[str, Any]
 _GROUP: Final = "rbac.authorization.k8s.io"
+_GO: Final = {"apiGroup": "APIGroup", "kind": "Kind", "name": "Name"}
 _PEOPLE: Final = ("User", "Group")
 
 
@@ -41,14 +43,14 @@ def validate_binding(binding: Json, old: Json | None) -> list[Cause]:
     reference = binding["roleRef"]
     causes = list(_one_of(reference.get("apiGroup"), (_GROUP,), "roleRef.apiGroup"))
     causes += _one_of(
-        reference.get("kind"), ("ClusterRole", "Role") if namespaced else ("ClusterRole",), "roleRef.kind"
+        reference.get("kind"), ("Role", "ClusterRole") if namespaced else ("ClusterRole",), "roleRef.kind"
     )
     if not reference.get("name"):
         causes.append(Cause("FieldValueRequired", "Required value", "roleRef.name"))
     for index, subject in enumerate(binding.get("subjects") or ()):
         causes += _judged_subject(subject, f"subjects[{index}]", namespaced=namespaced)
     if old is not None and old["roleRef"] != reference:
-        shown = json.dumps(reference, sort_keys=True, separators=(",", ":"))
+        shown = json.dumps({key: reference.get(field) for field, key in _GO.items()}, separators=(",", ":"))
         causes.append(Cause("FieldValueInvalid", f"Invalid value: {shown}: cannot change roleRef", "roleRef"))
     return causes
 
@@ -75,13 +77,15 @@ def _judged_subject(subject: Json, path: str, *, namespaced: bool) -> Iterator[C
         yield Cause("FieldValueRequired", "Required value", f"{path}.name")
     kind = subject.get("kind")
     if kind == "ServiceAccount":
+        if subject.get("name"):
+            yield from subdomain_causes(subject["name"], f"{path}.name")
         yield from _one_of(subject.get("apiGroup", ""), ("",), f"{path}.apiGroup")
         if not namespaced and not subject.get("namespace"):
             yield Cause("FieldValueRequired", "Required value", f"{path}.namespace")
     elif kind in _PEOPLE:
         yield from _one_of(subject.get("apiGroup"), (_GROUP,), f"{path}.apiGroup")
     else:
-        yield from _one_of(kind, ("Group", "ServiceAccount", "User"), f"{path}.kind")
+        yield from _one_of(kind, ("ServiceAccount", "User", "Group"), f"{path}.kind")
 
 
 def _one_of(value: Any, known: tuple[str, ...], path: str) -> Iterator[Cause]:

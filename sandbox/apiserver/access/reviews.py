@@ -1,7 +1,8 @@
 """The kinds that ask about users and rights: access reviews, TokenReview and SelfSubjectReview. None is stored."""
 
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from sandbox.apiserver.access.attributes import Attributes
 from sandbox.apiserver.access.authentication import Authenticator
@@ -11,8 +12,11 @@ from sandbox.apiserver.access.users import User
 from sandbox.apiserver.causes import Cause
 from sandbox.apiserver.errors import bad_request, invalid
 from sandbox.apiserver.resources import Resource
+from sandbox.apiserver.timestamps import timestamp
 
 Json = dict[str, Any]
+_UNNAMED: Final = ".authorization.k8s.io"
+"""The kind in refusals of access reviews: the real server does not know it there."""
 
 
 class Reviews:
@@ -30,16 +34,22 @@ class Reviews:
             "TokenReview": lambda review, _: self._token(review),
         }
 
-    def status(self, resource: Resource, review: Json, user: User) -> Json:
-        """Return the status of a decoded review that `user` asks for; raises the 4xx of one that asks nothing."""
-        return self._kinds[resource.kind](review, user)
+    def answer(self, resource: Resource, review: Json, user: User) -> Json:
+        """Return a decoded review that `user` asks for with its status; raises the 4xx of one that asks nothing."""
+        answered = review | {"status": self._kinds[resource.kind](review, user)}
+        if resource.kind == "SelfSubjectReview":
+            answered["metadata"] = review["metadata"] | {"creationTimestamp": timestamp()}
+        if resource.kind == "SelfSubjectRulesReview":
+            # The real server keeps the question to itself.
+            answered |= {"metadata": {}, "spec": {}}
+        return answered
 
     def _local_access(self, review: Json, _: User) -> Json:
         wanted = (review.get("spec", {}).get("resourceAttributes") or {}).get("namespace", "")
         if wanted != review["metadata"].get("namespace", ""):
             text = f'Invalid value: "{wanted}": must match metadata.namespace'
             causes = [Cause("FieldValueInvalid", text, "spec.resourceAttributes.namespace")]
-            raise invalid("LocalSubjectAccessReview.authorization.k8s.io", "", causes)
+            raise invalid(_UNNAMED, "", causes)
         return self._access(review, _subject(review))
 
     def _access(self, review: Json, user: User) -> Json:
@@ -79,13 +89,14 @@ def _wish(review: Json) -> Attributes:
         return Attributes(resource.get("verb", ""), **{key: resource.get(key, "") for key in keys})
     if path is not None and resource is None:
         return Attributes(path.get("verb", ""), path=path.get("path", ""))
-    if resource is not None:
-        text = "Invalid value: {}: cannot be specified in combination with resourceAttributes"
+    if path is not None:
+        shown = json.dumps({"Path": path.get("path", ""), "Verb": path.get("verb", "")}, separators=(",", ":"))
+        text = f"Invalid value: {shown}: cannot be specified in combination with resourceAttributes"
         problem = Cause("FieldValueInvalid", text, "spec.nonResourceAttributes")
     else:
         text = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified"
         problem = Cause("FieldValueInvalid", text, "spec.resourceAttributes")
-    raise invalid(f"{review['kind']}.authorization.k8s.io", "", [problem])
+    raise invalid(_UNNAMED, "", [problem])
 
 
 def _subject(review: Json) -> User:
@@ -93,7 +104,7 @@ def _subject(review: Json) -> User:
     if not spec.get("user") and not spec.get("groups"):
         text = 'Invalid value: "": at least one of user or group must be specified'
         causes = [Cause("FieldValueInvalid", text, "spec.user")]
-        raise invalid(f"{review['kind']}.authorization.k8s.io", "", causes)
+        raise invalid(_UNNAMED, "", causes)
     extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
     return User(spec.get("user", ""), tuple(spec.get("groups") or ()), spec.get("uid", ""), extra)
 

@@ -6,10 +6,12 @@ Source: k8s.io/kubernetes, pkg/registry/core/serviceaccount/storage/token.go.
 from datetime import timedelta
 from typing import Any, Final
 
-from sandbox.apiserver import errors
+from sandbox.apiserver import errors, managed_fields
 from sandbox.apiserver.access.tokens import Tokens
 from sandbox.apiserver.causes import Cause
+from sandbox.apiserver.managed_fields import Manager
 from sandbox.apiserver.objects import Target
+from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.storage import Storage
 from sandbox.apiserver.timestamps import timestamp
 
@@ -21,14 +23,23 @@ _USUAL: Final = 3600
 _BOUND: Final = {"Pod": "pods", "Secret": "secrets"}
 
 
+def own(request: Json, manager: Manager, resource: Resource) -> None:
+    """Default a decoded TokenRequest and write down, in place, which of its fields `manager` set."""
+    request.setdefault("spec", {}).setdefault("expirationSeconds", _USUAL)
+    owners = managed_fields.update(
+        resource, {"spec": {"boundObjectRef": {}}, "metadata": {}}, request, {}, manager, now=timestamp()
+    )
+    request["metadata"]["managedFields"] = managed_fields.encode(owners)
+
+
 def grant(target: Target, request: Json, tokens: Tokens, storage: Storage) -> Json:
-    """Return a decoded TokenRequest with its token; `target` is the ServiceAccount. Raises 400, 404, 409 or 422."""
+    """Return a defaulted TokenRequest with its token; `target` is the ServiceAccount. Raises 400, 404, 409 or 422."""
     entry = storage.get("serviceaccounts", target.key)
     if entry is None:
         raise errors.not_found(target.resource, target.name)
     account = entry.object
-    spec = request.get("spec") or {}
-    seconds = spec.get("expirationSeconds", _USUAL)
+    spec = request["spec"]
+    seconds = spec["expirationSeconds"]
     causes = list(_judged(request, target, seconds))
     if causes:
         raise errors.invalid(_KIND, target.name if causes[0].field.startswith("metadata") else "", causes)
@@ -69,8 +80,10 @@ def _judged(request: Json, target: Target, seconds: int) -> list[Cause]:
 def _bound(reference: Json, target: Target, account: Json, storage: Storage) -> Json:
     """Return the Pod or Secret that the token is to end with."""
     kind, name = reference.get("kind", ""), reference.get("name", "")
-    if kind not in _BOUND or reference.get("apiVersion", "v1") != "v1":
-        raise errors.bad_request(f"cannot bind token to object of type {reference.get('apiVersion', '')}, Kind={kind}")
+    version = reference.get("apiVersion", "")
+    if kind not in _BOUND or version not in ("", "v1"):
+        group_version = version if "/" in version else f"/{version}"
+        raise errors.bad_request(f"cannot bind token to object of type {group_version}, Kind={kind}")
     entry = storage.get(_BOUND[kind], (target.namespace, name))
     if entry is None:
         details = {"name": name, "kind": _BOUND[kind]}

@@ -39,19 +39,53 @@ class Expression:
 def compile_text(text: str, known: frozenset[str], variables: frozenset[str] = frozenset()) -> Expression:
     """Compile an expression over the `known` top-level names and a policy's `variables`; raises BadExpression."""
     try:
-        program = compiled(text, FUNCTIONS if "authorizer" in known else frozenset())
+        program = compiled(text, FUNCTIONS)
     except ValueError as error:
-        raise BadExpression(f"compilation failed: {error}") from error
+        raise BadExpression(f"compilation failed: {_worded(text, str(error))}") from error
     bare = re.sub(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'', '""', text)
     allowed = known | set(_BOUND.findall(bare)) | _TYPES | ({"variables"} if variables else set())
     for name in program.variables():
         if name not in allowed:
-            raise BadExpression(f"compilation failed: ERROR: undeclared reference to '{name}' (in container '')")
+            raise BadExpression(f"compilation failed: {_undeclared(text, name, text.find(name))}")
     uses = tuple(dict.fromkeys(_VARIABLE.findall(bare)))
     for name in uses:
         if name not in variables:
-            raise BadExpression(f"compilation failed: ERROR: undefined field '{name}'")
+            place = text.find(f".{name}", text.find("variables"))
+            raise BadExpression("compilation failed: " + _pointed(text, place, f"undefined field '{name}'"))
     return Expression(text, program, uses)
+
+
+def constant_type(expression: Expression) -> str:
+    """Return the type of an expression that depends on nothing; empty for any other, whose type is not inferred."""
+    if expression.program.variables():
+        return ""
+    try:
+        value = expression.program.execute(new_context())
+    except FAULTS:
+        return ""
+    names = {bool: "bool", int: "int", float: "double", str: "string", bytes: "bytes", list: "list", dict: "map"}
+    return names.get(type(value), "")
+
+
+def _worded(text: str, error: str) -> str:
+    """Return what the parser said, as the real server shows it."""
+    unknown = re.search(r"undeclared reference to '([^']+)'", error)
+    if unknown:
+        call = re.search(rf"\b{re.escape(unknown[1])}\s*\(", text)
+        return _undeclared(text, unknown[1], call.end() - 1 if call else 0)
+    return error[max(error.find("ERROR:"), 0) :].replace("\n| ", "\n | ")
+
+
+def _undeclared(text: str, name: str, place: int) -> str:
+    return _pointed(text, place, f"undeclared reference to '{name}' (in container '')")
+
+
+def _pointed(text: str, place: int, problem: str) -> str:
+    """Return a problem with the line that it is in and a mark below its place."""
+    before = text[: max(place, 0)]
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    shown = text.split("\n")[line - 1]
+    return f"ERROR: <input>:{line}:{column}: {problem}\n | {shown}\n | {'.' * (column - 1)}^"
 
 
 class Evaluation:

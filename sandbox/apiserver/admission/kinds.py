@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sandbox.apiserver.admission.programs import faults
+from sandbox.apiserver.admission.programs import condition_faults, faults
 from sandbox.apiserver.causes import Cause
 
 Json = dict[str, Any]
 _OPERATIONS: Final = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 _ACTIONS: Final = ("Audit", "Deny", "Warn")
-_REASONS: Final = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
+_REASONS: Final = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 _NOT_COVERED: Final = "Forbidden: is not covered by the sandbox's API server"
 
 
@@ -27,7 +27,11 @@ def default_policy(policy: Json) -> None:
 
 def default_binding(binding: Json) -> None:
     """Fill in what a binding leaves out, in place."""
-    match = binding.setdefault("spec", {}).get("matchResources")
+    spec = binding.setdefault("spec", {})
+    # Here, so that what is missing is refused in the words of the kind and not of its schema.
+    spec.setdefault("policyName", "")
+    spec.setdefault("validationActions", [])
+    match = spec.get("matchResources")
     if match is not None:
         _default_match(match)
 
@@ -60,7 +64,7 @@ def _judged_policy(spec: Json) -> Iterator[Cause]:
         yield from _judged_match(match, "spec.matchConstraints")
         if not match.get("resourceRules"):
             yield Cause("FieldValueRequired", "Required value", "spec.matchConstraints.resourceRules")
-    yield from _distinct([one.get("name", "") for one in spec.get("matchConditions") or ()], "spec.matchConditions")
+    yield from condition_faults(spec)
     if not spec.get("validations"):
         text = "Required value: validations or auditAnnotations must contain at least one item"
         yield Cause("FieldValueRequired", text, "spec.validations")
@@ -83,9 +87,13 @@ def _judged_binding(spec: Json) -> Iterator[Cause]:
     actions = spec.get("validationActions") or []
     for index, action in enumerate(actions):
         yield from _one_of(action, _ACTIONS, f"spec.validationActions[{index}]")
+        if action in actions[:index]:
+            text = f"Duplicate value: {json.dumps(action)}"
+            yield Cause("FieldValueDuplicate", text, f"spec.validationActions[{index}]")
     if {"Deny", "Warn"} <= set(actions):
         text = "must not contain both Deny and Warn (repeating the same validation failure information in the API "
-        text = f"Invalid value: {json.dumps(actions)}: {text}response and headers serves no purpose)"
+        shown = json.dumps(actions, separators=(",", ":"))
+        text = f"Invalid value: {shown}: {text}response and headers serves no purpose)"
         yield Cause("FieldValueInvalid", text, "spec.validationActions")
     if not actions:
         text = "Required value: at least one validation action is required"
@@ -109,8 +117,8 @@ def _judged_match(match: Json, path: str) -> Iterator[Cause]:
             for field in ("operations", "apiGroups", "apiVersions", "resources"):
                 if not rule.get(field):
                     yield Cause("FieldValueRequired", "Required value", f"{where}.{field}")
-            for number, operation in enumerate(rule.get("operations") or ()):
-                yield from _one_of(operation, _OPERATIONS, f"{where}.operations[{number}]")
+                for number, operation in enumerate((rule.get(field) or ()) if field == "operations" else ()):
+                    yield from _one_of(operation, _OPERATIONS, f"{where}.operations[{number}]")
             yield from _one_of(rule.get("scope"), ("*", "Cluster", "Namespaced"), f"{where}.scope")
 
 
@@ -119,11 +127,3 @@ def _one_of(value: Any, known: tuple[str, ...], path: str) -> Iterator[Cause]:
         supported = ", ".join(json.dumps(name) for name in known)
         text = f"Unsupported value: {json.dumps(value)}: supported values: {supported}"
         yield Cause("FieldValueNotSupported", text, path)
-
-
-def _distinct(names: list[str], path: str) -> Iterator[Cause]:
-    for index, name in enumerate(names):
-        if not name:
-            yield Cause("FieldValueRequired", "Required value", f"{path}[{index}].name")
-        elif name in names[:index]:
-            yield Cause("FieldValueDuplicate", f"Duplicate value: {json.dumps(name)}", f"{path}[{index}].name")

@@ -42,9 +42,7 @@ def test_a_refusal(client: httpx.Client, namespace: str, enforce: Enforce) -> No
     assert post(client, namespace, "two").status_code == 201
 
 
-@pytest.mark.parametrize(
-    ("reason", "code"), [("Forbidden", 403), ("Unauthorized", 401), ("RequestEntityTooLarge", 413), ("Invalid", 422)]
-)
+@pytest.mark.parametrize(("reason", "code"), [("Forbidden", 403), ("RequestEntityTooLarge", 413), ("Invalid", 422)])
 def test_reasons(client: httpx.Client, namespace: str, enforce: Enforce, reason: str, code: int) -> None:
     """Each reason has its status."""
     enforce(NEVER | {"reason": reason})
@@ -73,7 +71,7 @@ EXPRESSIONS: list[tuple[str, str, bool]] = [
         False,
     ),
     ("why not", "authorizer.serviceAccount('dev', 'x').group('').resource('pods').check('get').reason() == ''", True),
-    ("no truth", "'yes'", False),
+    ("no truth", "object.metadata.name", False),
     ("a variable", "variables.count == 1 && variables.double == 2", True),
     ("a variable that fails, unread", "true || variables.broken == 1", True),
 ]
