@@ -190,7 +190,7 @@ def _definition(kind: str) -> Any:
 
 
 def test_knative(life: Life) -> None:
-    """Serving without a public address, Eventing, and a Job under the restricted profile that waits for both."""
+    """Serving without a public address, and Eventing."""
     objects = rendered(CHARTS / "knative", values_of(life, "knative"), "knative-operator")
     by_kind = {it["kind"]: it for it in objects}
 
@@ -198,14 +198,31 @@ def test_knative(life: Life) -> None:
     assert by_kind["KnativeServing"]["spec"]["ingress"]["kourier"] == {"enabled": True, "service-type": "ClusterIP"}
     core = [it for it in objects if not it["apiVersion"].startswith("operator.knative.dev")]
     assert [fault for it in core for fault in kubernetes.faults(it)] == []
-    assert {it["metadata"]["annotations"]["helm.sh/hook"] for it in core} == {"post-install,post-upgrade"}
-    pod = by_kind["Job"]["spec"]["template"]["spec"]
+
+
+@pytest.mark.parametrize(
+    ("job", "events", "waits_for"),
+    [
+        ("knative-ready", "post-install,post-upgrade", "--for=condition=Ready"),
+        ("knative-gone", "post-delete", "--for=delete"),
+    ],
+)
+def test_knative_is_waited_for(life: Life, job: str, events: str, waits_for: str) -> None:
+    """By a hook for each end of its life, under the restricted profile."""
+    objects = rendered(CHARTS / "knative", values_of(life, "knative"), "knative-operator")
+    (found,) = (it for it in objects if it["kind"] == "Job" and it["metadata"]["name"] == job)
+    pod = found["spec"]["template"]["spec"]
+
+    assert found["metadata"]["annotations"]["helm.sh/hook"] == events
     assert restricted.violations(pod) == []
-    waits = [argument for container in pod["containers"] for argument in container["args"]]
-    assert {"knativeserving.operator.knative.dev/knative-serving", "--namespace=knative-eventing"} <= set(waits)
+    assert [container["args"][1] for container in pod["containers"]] == [waits_for] * 2
+    assert [container["args"][-1] for container in pod["containers"]] == [
+        "knativeserving.operator.knative.dev/knative-serving",
+        "knativeeventing.operator.knative.dev/knative-eventing",
+    ]
 
 
-def test_the_job_may_only_look(life: Life) -> None:
+def test_the_jobs_may_only_look(life: Life) -> None:
     """A look at Knative's two objects is all that it is allowed."""
     objects = rendered(CHARTS / "knative", values_of(life, "knative"), "knative-operator")
     rules = {it["metadata"]["namespace"]: it["rules"] for it in objects if it["kind"] == "Role"}

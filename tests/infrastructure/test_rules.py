@@ -2,11 +2,13 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests import tools
 from tests.infrastructure import life as lives
 from tests.infrastructure import terraform
 
@@ -76,3 +78,17 @@ def test_mistakes_are_noticed(
 
     assert run.returncode == 1
     assert message in " ".join(re.sub(r"[│╷╵]", " ", run.stderr).split())
+
+
+@pytest.mark.parametrize("chart", ["claims", "knative", "namespaces"])
+def test_helm_takes_the_charts(chart: str) -> None:
+    """Helm's own command finds nothing to complain of in the small charts of the cluster stack."""
+    try:
+        helm = tools.helm()
+    except tools.MissingToolError as missing:
+        pytest.skip(str(missing))
+    folder = terraform.AWS / "cluster" / "charts" / chart
+    run = subprocess.run([helm, "lint", "--strict", folder], capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stdout
+    assert "[WARNING]" not in run.stdout

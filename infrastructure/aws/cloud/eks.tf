@@ -22,7 +22,7 @@ resource "aws_eks_cluster" "this" {
     subnet_ids              = [for subnet in aws_subnet.private : subnet.id]
     endpoint_private_access = true
     endpoint_public_access  = length(var.public_access_cidrs) > 0
-    public_access_cidrs     = var.public_access_cidrs
+    public_access_cidrs     = length(var.public_access_cidrs) > 0 ? var.public_access_cidrs : null
   }
 
   encryption_config {
@@ -54,11 +54,11 @@ resource "aws_eks_access_policy_association" "admin" {
 
 # Nodes are not Ready without a network, and CoreDNS is not Ready without nodes: hence two sets of add-ons.
 resource "aws_eks_addon" "network" {
-  for_each                 = { vpc-cni = { enableNetworkPolicy = "true" }, kube-proxy = {} }
+  for_each                 = { vpc-cni = jsonencode({ enableNetworkPolicy = "true" }), kube-proxy = null }
   cluster_name             = aws_eks_cluster.this.name
   addon_name               = each.key
   addon_version            = lookup(var.addon_versions, each.key, null)
-  configuration_values     = jsonencode(each.value)
+  configuration_values     = each.value
   service_account_role_arn = try(aws_iam_role.irsa[each.key].arn, null)
 }
 
@@ -111,5 +111,5 @@ resource "aws_eks_node_group" "this" {
     version = aws_launch_template.nodes.latest_version
   }
 
-  depends_on = [aws_iam_role_policy_attachment.service, aws_eks_addon.network]
+  depends_on = [aws_iam_role_policy_attachment.service, aws_iam_role_policy_attachment.irsa, aws_eks_addon.network]
 }

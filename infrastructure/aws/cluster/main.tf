@@ -30,7 +30,8 @@ provider "helm" {
 }
 
 locals {
-  token = ["eks", "get-token", "--region", var.cloud.region, "--cluster-name", var.cloud.cluster_name]
+  is_oci = startswith(var.infraforge_chart, "oci://")
+  token  = ["eks", "get-token", "--region", var.cloud.region, "--cluster-name", var.cloud.cluster_name]
 
   # Namespace => the Pod Security level that is enforced in it; none where a chart brings pods of its own making.
   namespaces = {

@@ -20,7 +20,7 @@ run "by_default" {
   command = plan
 
   assert {
-    condition     = helm_release.infraforge.chart == "oci://ghcr.io/infraforge/charts/infraforge" && helm_release.infraforge.version == "0.1.0"
+    condition     = helm_release.infraforge.repository == "oci://ghcr.io/infraforge/charts" && helm_release.infraforge.chart == "infraforge" && helm_release.infraforge.version == "0.1.0"
     error_message = "the chart is not the released one of this version"
   }
   assert {
@@ -47,6 +47,10 @@ run "what_may_be_chosen" {
   assert {
     condition     = yamldecode(helm_release.infraforge.values[0]).image == { repository = "ghcr.io/infraforge", tag = "1.2.3" } && yamldecode(helm_release.infraforge.values[0]).setup.tokenGeneration == 2
     error_message = "images or tokens are not those that were asked for"
+  }
+  assert {
+    condition     = helm_release.infraforge.chart == "../../../knative" && helm_release.infraforge.repository == null
+    error_message = "a folder is not taken for the chart"
   }
   assert {
     condition     = helm_release.infraforge.values[1] == "oidc: {enabled: true}"
