@@ -13,11 +13,11 @@ from sandbox.apiserver import errors, logs, patches, protobuf
 from sandbox.apiserver.access import token_requests
 from sandbox.apiserver.access.control import Access
 from sandbox.apiserver.builtin import META, token_request
+from sandbox.apiserver.changes import Options, Target, encoder
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.decoding import decode_object
 from sandbox.apiserver.listing import list_page
 from sandbox.apiserver.managed_fields import Manager
-from sandbox.apiserver.objects import Options, Target, encoder
 from sandbox.apiserver.rendering import Renderer, dumps, form
 from sandbox.apiserver.requests import Location, check_propagation, flag, number, write_options
 from sandbox.apiserver.resources import Resource

@@ -6,9 +6,10 @@ from typing import Any
 from sandbox.apiserver import builtin
 from sandbox.apiserver.access.aggregation import Aggregation, bootstrap_roles
 from sandbox.apiserver.access.rbac import GROUP as RBAC
+from sandbox.apiserver.changes import Options, Target
 from sandbox.apiserver.crds import CLEANUP, CRDS, crd_hooks, established, resources_of
 from sandbox.apiserver.garbage import FINALIZERS, Collector
-from sandbox.apiserver.objects import Objects, Options, Target
+from sandbox.apiserver.objects import Objects
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.storage import Entry, Storage
 

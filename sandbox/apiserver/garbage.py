@@ -6,7 +6,8 @@ Source: k8s.io/kubernetes, pkg/controller/garbagecollector.
 from collections import deque
 from typing import Any, Final
 
-from sandbox.apiserver.objects import Objects, Options, Target
+from sandbox.apiserver.changes import Options, Target
+from sandbox.apiserver.objects import Objects
 from sandbox.apiserver.resources import Registry, Resource
 from sandbox.apiserver.storage import Event, Key, Storage
 

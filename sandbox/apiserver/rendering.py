@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.apiserver import tables
+from sandbox.apiserver.changes import encoder
 from sandbox.apiserver.errors import ApiError
-from sandbox.apiserver.objects import encoder
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.schema import Schema
 from sandbox.apiserver.storage import Entry

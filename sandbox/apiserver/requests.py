@@ -8,7 +8,7 @@ from starlette.datastructures import QueryParams
 
 from sandbox.apiserver import errors
 from sandbox.apiserver.causes import Cause
-from sandbox.apiserver.objects import Options
+from sandbox.apiserver.changes import Options
 
 Json = dict[str, Any]
 _LONGEST_MANAGER = 128

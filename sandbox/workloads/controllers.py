@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from sandbox.apiserver.changes import Options, Target
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.errors import ApiError
-from sandbox.apiserver.objects import Options, Target
 from sandbox.apiserver.patches import MERGE_PATCH
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.storage import Event, Key

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.apiserver.access.rbac import CLUSTER_ROLES, GROUP
-from sandbox.apiserver.objects import Objects, Options, Target
+from sandbox.apiserver.changes import Options, Target
+from sandbox.apiserver.objects import Objects
 from sandbox.apiserver.patches import APPLY_PATCH
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.selectors import select

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-from sandbox.apiserver.access.attributes import Attributes, forbidden
+from sandbox.apiserver.access.attributes import Attributes, denied, forbidden
 from sandbox.apiserver.access.audit import Audit
 from sandbox.apiserver.access.authentication import Authenticator
 from sandbox.apiserver.access.escalation import check_escalation
@@ -16,7 +16,7 @@ from sandbox.apiserver.access.reviews import Reviews
 from sandbox.apiserver.access.tokens import Tokens
 from sandbox.apiserver.access.users import User
 from sandbox.apiserver.admission.policies import Policies
-from sandbox.apiserver.objects import Admit, Change
+from sandbox.apiserver.changes import Admit, Change
 from sandbox.apiserver.storage import Storage
 
 
@@ -27,6 +27,7 @@ class Access:
         self, storage: Storage, fixed: Mapping[str, User], tokens: Tokens, *, audit_log: Path | None = None
     ) -> None:
         self.tokens = tokens
+        self._storage = storage
         self.rbac = Rbac(storage)
         self._authenticator = Authenticator(fixed, tokens)
         self.reviews = Reviews(self._authenticator, self.rbac)
@@ -55,6 +56,7 @@ class Access:
         def admit(change: Change) -> None:
             if change.operation == "CREATE" and wish.verb == "patch":
                 self._check_creation(user, wish)
+            self._check_account(change)
             check_escalation(change, user, wish, self.rbac)
             self._policies.admit(change, user, wish)
 
@@ -64,6 +66,18 @@ class Access:
         """Close the audit log."""
         if self._audit is not None:
             self._audit.close()
+
+    def _check_account(self, change: Change) -> None:
+        """Refuse a new pod of an account that is not there; namespaces have no `default` account here, so it passes.
+
+        Source: k8s.io/kubernetes, plugin/pkg/admission/serviceaccount.
+        """
+        if change.operation != "CREATE" or change.value is None or change.target.resource.qualified != "pods":
+            return
+        namespace, name = change.target.namespace, change.value["spec"]["serviceAccountName"]
+        if name != "default" and self._storage.get("serviceaccounts", (namespace, name)) is None:
+            text = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+            raise denied(Attributes("create", resource="pods", name=change.target.name), text)
 
     def _check_creation(self, user: User, wish: Attributes) -> None:
         """Judge an apply patch of what is not there: it needs the right to create as well."""

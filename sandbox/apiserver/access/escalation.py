@@ -12,8 +12,8 @@ from typing import Any, Final
 from sandbox.apiserver.access.attributes import Attributes, denied
 from sandbox.apiserver.access.rbac import GROUP, Rbac
 from sandbox.apiserver.access.users import User
+from sandbox.apiserver.changes import Change
 from sandbox.apiserver.errors import ApiError, not_found
-from sandbox.apiserver.objects import Change
 
 Json = dict[str, Any]
 _ROLES: Final = ("roles", "clusterroles")

@@ -9,8 +9,8 @@ from typing import Any, Final
 from sandbox.apiserver import errors, managed_fields
 from sandbox.apiserver.access.tokens import Tokens
 from sandbox.apiserver.causes import Cause
+from sandbox.apiserver.changes import Target
 from sandbox.apiserver.managed_fields import Manager
-from sandbox.apiserver.objects import Target
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.storage import Storage
 from sandbox.apiserver.timestamps import timestamp

@@ -7,7 +7,7 @@ takes a rule for any version of a resource: objects are stored in one version an
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.apiserver.objects import Change
+from sandbox.apiserver.changes import Change
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.selectors import select
 from sandbox.apiserver.storage import Storage

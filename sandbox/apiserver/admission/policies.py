@@ -16,7 +16,7 @@ from sandbox.apiserver.admission.expressions import Evaluation, EvaluationFailed
 from sandbox.apiserver.admission.matching import Match
 from sandbox.apiserver.admission.programs import Programs, Validation, compile_policy
 from sandbox.apiserver.admission.request import request_of
-from sandbox.apiserver.objects import Change
+from sandbox.apiserver.changes import Change
 from sandbox.apiserver.storage import Storage
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ Source: k8s.io/apiserver, pkg/admission/plugin/cel/condition.go (CreateAdmission
 from typing import Any
 
 from sandbox.apiserver.access.users import User
-from sandbox.apiserver.objects import Change
+from sandbox.apiserver.changes import Change
 
 Json = dict[str, Any]
 

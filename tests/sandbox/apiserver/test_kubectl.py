@@ -227,6 +227,47 @@ def test_core_kinds(kubectl: Kubectl) -> None:
     assert "No resources found" in kubectl("get", "configmap,secret,serviceaccount")
 
 
+def test_rights(kubectl: Kubectl, namespace: str) -> None:
+    """Roles and bindings are created (in protobuf), asked about, and used with an account's own token."""
+    kubectl("create", "serviceaccount", "bob")
+    kubectl("create", "role", "reader", "--verb=get,list", "--resource=configmaps")
+    kubectl("create", "rolebinding", "bob", "--role=reader", f"--serviceaccount={namespace}:bob")
+    bob = f"system:serviceaccount:{namespace}:bob"
+    token = kubectl("create", "token", "bob", "--duration=20m").strip()
+
+    assert kubectl("auth", "can-i", "list", "configmaps", "--as", bob) == "yes\n"
+    assert kubectl("auth", "can-i", "list", "secrets", "--as", bob, fails=True).endswith("no\n")
+    assert "[get list]" in kubectl("auth", "can-i", "--list", "--as", bob)
+    assert bob in kubectl("auth", "whoami", "--as", bob)
+    assert token.count(".") == 2
+    assert "Role/reader" in kubectl("get", "rolebinding", "bob")
+    assert "forbidden" in kubectl("get", "secrets", "--as", bob, fails=True)
+    assert "No resources found" in kubectl("get", "configmaps", "--as", bob)
+
+
+def test_pods_and_policies(kubectl: Kubectl, namespace: str) -> None:
+    """What kubectl shows of pods, and what it says when a policy refuses."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}}
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(pod | {"spec": {"containers": [{"name": "a", "image": "x:1"}]}}))
+    assert kubectl("get", "pods").splitlines()[1].split()[:4] == ["one", "0/1", "Pending", "0"]
+    assert "Image:        x:1" in kubectl("describe", "pod", "one")
+    kubectl("delete", "pod", "one")
+    head = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+    refusal = {"expression": "false", "message": "not today"}
+    policy = head | {"kind": "ValidatingAdmissionPolicy", "metadata": {"name": namespace}}
+    policy |= {"spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [refusal]}}
+    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+    binding = head | {"kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": namespace}}
+    binding |= {"spec": {"policyName": namespace, "validationActions": ["Deny"], "matchResources": here}}
+    kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all([policy, binding]))
+    try:
+        assert "denied request: not today" in kubectl("create", "configmap", "x", fails=True)
+        assert kubectl("get", "validatingadmissionpolicies", namespace).splitlines()[1].split()[1:3] == ["1", "<unset>"]
+    finally:
+        kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", namespace)
+
+
 def test_namespace_takes_its_content(kubectl: Kubectl, namespace: str, client: httpx.Client) -> None:
     """Deleting a namespace deletes what is in it, and kubectl sees the end."""
     kubectl("create", "configmap", "settings", "--from-literal=a=b")

@@ -106,6 +106,19 @@ def test_a_pod_without_containers(client: httpx.Client, namespace: str) -> None:
     assert 'spec.containers[0].volumeMounts[0].name: Not found: "c"' in lost.json()["message"]
 
 
+def test_a_pod_needs_its_account(client: httpx.Client, namespace: str) -> None:
+    """An account that is named has to be there first, in the words of the real server's admission."""
+    path = f"/api/v1/namespaces/{namespace}"
+    body = {"metadata": {"name": "one"}, "spec": SPEC | {"serviceAccountName": "worker"}}
+
+    refused = client.post(f"{path}/pods", json=body)
+    client.post(f"{path}/serviceaccounts", json={"metadata": {"name": "worker"}}).raise_for_status()
+
+    text = f'error looking up service account {namespace}/worker: serviceaccount "worker" not found'
+    assert (refused.status_code, refused.json()["message"]) == (403, f'pods "one" is forbidden: {text}')
+    assert client.post(f"{path}/pods", json=body).status_code == 201
+
+
 def test_logs(client: httpx.Client, server: Running, pod: str, namespace: str) -> None:
     """What the node wrote is the log; before that the container is about to start."""
     before = client.get(f"{pod}/log")

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.apiserver import patches
+from sandbox.apiserver.changes import Options, Target
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.errors import ApiError
-from sandbox.apiserver.objects import Options, Target
 from sandbox.apiserver.storage import Storage
 from tests.sandbox.apiserver.conftest import RECORDINGS
 

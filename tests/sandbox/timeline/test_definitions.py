@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.apiserver.changes import Options, Target
 from sandbox.apiserver.cluster import Cluster
-from sandbox.apiserver.objects import Options, Target
 from sandbox.apiserver.patches import MERGE_PATCH
 from sandbox.apiserver.storage import Storage
 from sandbox.supervisor.cluster import argocd_definitions

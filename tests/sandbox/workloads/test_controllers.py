@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.apiserver.changes import Options, Target
 from sandbox.apiserver.cluster import Cluster
-from sandbox.apiserver.objects import Options, Target
 from sandbox.apiserver.patches import MERGE_PATCH
 from sandbox.apiserver.storage import Storage
 from sandbox.workloads.controllers import Controllers
