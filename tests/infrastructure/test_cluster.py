@@ -127,6 +127,7 @@ def test_what_gitea_is_told(life: Life) -> None:
     values = values_of(life, "gitea")
 
     assert values["gitea"]["admin"] == {"existingSecret": "gitea-admin", "passwordMode": "keepUpdated"}
+    assert values["gitea"]["podAnnotations"] == {"platform.infraforge.io/admin-generation": "1"}  # a new one: a new pod
     assert values["gitea"]["config"]["webhook"] == {"ALLOWED_HOST_LIST": "private"}
     assert values["gitea"]["config"]["service"]["DISABLE_REGISTRATION"] is True
     url = values["gitea"]["config"]["server"]["ROOT_URL"]

@@ -33,7 +33,8 @@ resource "helm_release" "gitea" {
     "valkey-cluster" = { enabled = false }
     persistence      = { size = var.gitea_volume, storageClass = "gp3" }
     gitea = {
-      admin = { existingSecret = "gitea-admin", passwordMode = "keepUpdated" }
+      podAnnotations = { "platform.infraforge.io/admin-generation" = tostring(var.cloud.gitea_admin_generation) } # reads a new password
+      admin          = { existingSecret = "gitea-admin", passwordMode = "keepUpdated" }
       config = {
         database = { DB_TYPE = "sqlite3" }
         session  = { PROVIDER = "memory" }
