@@ -35,6 +35,7 @@ KNOWN: Final = CLAIM_CHANGES | WAKE_UPS | DELIVERIES
 _SUBJECT = re.compile(
     r"/apis/(?P<group>[^/]+)/(?P<version>[^/]+)/namespaces/(?P<namespace>[^/]+)/[^/]+/(?P<name>[^/]+)"
 )
+_KIND = re.compile(r"[A-Z][A-Za-z]{0,62}")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -136,6 +137,17 @@ def parse(headers: Mapping[str, str], body: bytes) -> Event:
         return Event(event_id, kind, environment=_environment(_data(raw)), traceparent=trace)
     told = _delivery(_data(raw)) if kind in DELIVERIES else None
     return Event(event_id, kind, delivery=told, traceparent=trace)
+
+
+def named(attributes: Mapping[str, Any]) -> ClaimRef | None:
+    """The object of Kubernetes that an event's attributes name, if they do so properly."""
+    subject = _SUBJECT.fullmatch(_text(attributes.get("subject")))
+    place = subject.groupdict() if subject else {}
+    namespace = _text(attributes.get("namespace")) or place.get("namespace", "")
+    name = _text(attributes.get("name")) or place.get("name", "")
+    kind = _text(attributes.get("kind"))
+    good = _KIND.fullmatch(kind) and _LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(name)
+    return ClaimRef(kind=kind, namespace=namespace, name=name) if good else None
 
 
 def bootstrapped(source: str, claim: ClaimRef) -> tuple[dict[str, str], bytes]:
@@ -266,15 +278,11 @@ def _text(value: object) -> str:
 
 def _object_of(raw: CloudEvent) -> ClaimRef:
     attributes = raw.get_attributes()
-    subject = _SUBJECT.fullmatch(_text(attributes.get("subject")))
-    place = subject.groupdict() if subject else {}
-    namespace = _text(attributes.get("namespace")) or place.get("namespace", "")
-    name = _text(attributes.get("name")) or place.get("name", "")
-    kind = _text(attributes.get("kind"))
-    if not re.fullmatch(r"[A-Z][A-Za-z]{0,62}", kind):
+    if not _KIND.fullmatch(_text(attributes.get("kind"))):
         raise InvalidEvent("not a claim's event: the extension attribute ce-kind is missing or is not a kind")
-    if not _LABEL.fullmatch(namespace) or not _SUBDOMAIN.fullmatch(name):
+    found = named(attributes)
+    if found is None:
         raise InvalidEvent(
             "not a claim's event: ce-namespace and ce-name (or the subject) do not name an object of Kubernetes"
         )
-    return ClaimRef(kind=kind, namespace=namespace, name=name)
+    return found

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from shared.claims.deadletter import KIND, MAX_ATTRIBUTE, MAX_ATTRIBUTES
 from shared.errors import InvalidEvent
-from shared.events import CLAIM_CHANGES, ClaimRef, Event
+from shared.events import CLAIM_CHANGES, Event, named
 
 GIVEN_UP: Final = ("knativeerrordest", "knativeerrorcode", "knativeerrordata")
 PASSING: Final = frozenset({*GIVEN_UP, "knativebrokerttl", "knativearrivaltime"})
@@ -25,9 +25,6 @@ PASSING: Final = frozenset({*GIVEN_UP, "knativebrokerttl", "knativearrivaltime"}
 
 _REQUIRED = ("specversion", "id", "source", "type")
 _NAME = re.compile(r"[a-z0-9]{1,64}")
-_KIND = re.compile(r"[A-Z][A-Za-z]{0,62}")
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 @dataclass(frozen=True)
@@ -62,15 +59,15 @@ def parse(headers: Mapping[str, str], body: bytes) -> Arrival:
 
     Raises `InvalidEvent` for what is no CloudEvent, or one that no Broker lets in: Knative drops it.
     """
-    named = {name.lower(): value for name, value in headers.items()}
-    attributes, data = _structured(body) if _is_structured(named) else _binary(named, body)
+    lower = {name.lower(): value for name, value in headers.items()}
+    attributes, data = _structured(body) if _is_structured(lower) else _binary(lower, body)
     if not all(attributes.get(name) for name in _REQUIRED):
         raise InvalidEvent("not a CloudEvent: specversion, id, source and type are not all there")
     if len(attributes) > MAX_ATTRIBUTES or not all(map(_NAME.fullmatch, attributes)):
         raise InvalidEvent(f"its attributes are more than {MAX_ATTRIBUTES}, or not all named with a-z and 0-9")
     if any(len(value) > MAX_ATTRIBUTE for name, value in attributes.items() if name not in PASSING):
         raise InvalidEvent(f"an attribute is longer than {MAX_ATTRIBUTE} characters")
-    return Arrival(attributes["id"][:128], attributes["type"], _object(attributes), attributes=attributes, data=data)
+    return Arrival(attributes["id"][:128], attributes["type"], named(attributes), attributes=attributes, data=data)
 
 
 def error_of(attributes: Mapping[str, str]) -> tuple[str, str]:
@@ -138,15 +135,3 @@ def _bytes(data: Any, *, is_json: bool) -> bytes:
     if isinstance(data, str) and not is_json:
         return data.encode("utf-8", "surrogatepass")
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-
-
-def _object(attributes: Mapping[str, str]) -> ClaimRef | None:
-    """The object of Kubernetes that the event names, if it does so properly."""
-    kind, namespace, name = (attributes.get(one, "") for one in ("kind", "namespace", "name"))
-    subject = re.fullmatch(
-        r"/apis/[^/]+/[^/]+/namespaces/(?P<namespace>[^/]+)/[^/]+/(?P<name>[^/]+)", attributes.get("subject", "")
-    )
-    if subject:
-        namespace, name = namespace or subject["namespace"], name or subject["name"]
-    good = _KIND.fullmatch(kind) and _LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(name)
-    return ClaimRef(kind, namespace, name) if good else None
