@@ -1,11 +1,19 @@
-"""The steps between a cluster that serves and functions that can start: the chart, its Job, and what follows."""
+"""The steps between a cluster that serves and functions that can start: the chart, its Job, and what follows.
 
+Importing this imports Helm's engine and HTTP: only who starts something does.
+"""
+
+import base64
 import time
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from sandbox.supervisor import cluster
+import yaml
+
+from sandbox.node.api import SECRET
+from sandbox.supervisor import chart, cluster, release, services
 from sandbox.supervisor.accounts import ADMINISTRATOR, ensure_tokens
 from sandbox.supervisor.components import (
     APISERVER,
@@ -22,14 +30,12 @@ from sandbox.supervisor.components import (
 from sandbox.supervisor.directory import write_private
 from sandbox.supervisor.errors import NotInstalled
 from sandbox.supervisor.knative import SERVICES
+from sandbox.supervisor.release import Cluster
 from sandbox.supervisor.startup import Report, Step
 from sandbox.supervisor.wake import wake
 
-if TYPE_CHECKING:
-    from sandbox.supervisor.chart import Rendering
-    from sandbox.supervisor.release import Cluster
-
-RENDERED: Final = "chart"
+RENDERED: Final = "rendering"
+KNOWN: Final = "what was installed"
 PATIENCE: Final = 900.0
 """Seconds that somebody has to install the chart."""
 _POLL: Final = 0.3
@@ -46,10 +52,10 @@ def steps(blueprint: Blueprint, report: Report) -> list[Step]:
     gitea = {GITEA} if own and not blueprint.options.gitea_url else set()
     return [
         Step(RENDERED, work.prepare),
-        Step("forget", work.forget, frozenset({APISERVER})),
-        Step(INSTALLED, work.install if own else work.await_install, frozenset({RENDERED, "forget"})),
+        Step(KNOWN, work.look_back, frozenset({RENDERED, APISERVER})),
+        Step(INSTALLED, work.install if own else work.await_install, frozenset({KNOWN})),
         # As Helm runs it, and beside the rest: nothing of that waits for it but the functions.
-        Step(SECRETS_READY, work.make_secrets if gitea else _nothing, frozenset({RENDERED, "forget", NODE, *gitea})),
+        Step(SECRETS_READY, work.make_secrets if gitea else _nothing, frozenset({KNOWN, NODE, *gitea})),
         Step("statuses", work.say_ready, told),
         Step("wake", lambda: wake(blueprint.url(BROKER)), frozenset({"statuses", *served})),
     ]
@@ -60,8 +66,6 @@ def _real_cluster(blueprint: Blueprint) -> list[Step]:
     options = blueprint.options
 
     def install() -> None:
-        from sandbox.supervisor import services  # noqa: PLC0415 - Helm's engine and HTTP, for those who start something
-
         cluster.install(blueprint.kubeconfig, NAMESPACES)
         services.configure(blueprint, services.installed(blueprint))
 
@@ -82,111 +86,82 @@ class _Installation:
     def __init__(self, blueprint: Blueprint, report: Report) -> None:
         self._blueprint = blueprint
         self._report = report
-        self._rendering: Rendering | None = None
+        self._foreign = blueprint.options.gitea_url or ""
+        self._rendering = chart.Rendering((), (), "")
+        self._is_same = False
 
     def prepare(self) -> None:
         """Render the chart while the API server comes up."""
-        import yaml  # noqa: PLC0415 - as below
-
-        from sandbox.supervisor import chart  # noqa: PLC0415 - Helm's engine and HTTP, for those who start something
-
         given = chart.values(self._blueprint)
         write_private(self._blueprint.values_file, yaml.safe_dump(given, sort_keys=False))
         if self._blueprint.options.chart == "sandbox":
             self._rendering = chart.render(given)
 
-    def forget(self) -> None:
-        """Take away the tokens of a Gitea that is no longer the one."""
-        from sandbox.supervisor import release  # noqa: PLC0415 - as above
-
-        release.forget_tokens(self._cluster(), self._blueprint.options.gitea_url or "")
+    def look_back(self) -> None:
+        """What was installed before, and for which Gitea: the tokens of one are never shown to another."""
+        with closing(Cluster(self._blueprint.kubeconfig)) as api:
+            release.forget_tokens(api, self._foreign)
+            self._is_same = release.is_installed(api, self._rendering)
 
     def install(self) -> None:
         """Apply the chart, unless the very same is there."""
-        from sandbox.supervisor import release  # noqa: PLC0415 - as above
-
-        api, credentials = self._cluster(), self._blueprint.credentials
-        foreign = self._blueprint.options.gitea_url or ""
-        release.install(api, self._rendered, foreign)
-        if foreign:
-            for name, values in credentials.given.items():
-                api.apply(release.secret(name, values))
+        with closing(Cluster(self._blueprint.kubeconfig)) as api:
+            release.install(api, self._rendering, self._foreign)
+            if self._foreign:
+                for name, values in self._blueprint.credentials.given.items():
+                    api.apply(release.secret(name, values))
         self._configure()
 
     def await_install(self) -> None:
         """Wait until somebody has installed the chart, and say how. Raises `NotInstalled`."""
-        from sandbox.supervisor import release, services  # noqa: PLC0415 - as above
+        with closing(Cluster(self._blueprint.kubeconfig)) as api:
+            if not services.read(api).complete:
+                if not self._foreign:
+                    api.apply(self._admin())
+                self._report("chart", f"waits for you: {self._line()}")
+                self._await(api)
+                self._report("chart", "ready")
+        self._configure()
 
-        api, blueprint = self._cluster(), self._blueprint
-        admin = {"username": ADMINISTRATOR, "password": blueprint.credentials.admin_password or ""}
-        if not blueprint.options.gitea_url:
-            api.apply(release.secret(_admin_secret(), admin))
-        self._report("chart", f"waits for you: {self._line()}")
-        deadline = time.monotonic() + PATIENCE
-        seen = None
+    def _await(self, api: Cluster) -> None:
+        deadline, seen = time.monotonic() + PATIENCE, None
         while (found := services.read(api)) != seen or not found.complete:  # Helm is done when nothing more comes
             seen = found
             if time.monotonic() > deadline:
                 raise NotInstalled(f"nobody installed the chart within {PATIENCE:.0f} s: {self._line()}")
             time.sleep(_POLL)  # a person, or a script: minutes may pass
-        self._report("chart", "ready")
-        self._configure()
 
     def make_secrets(self) -> None:
         """Run the chart's Job where it has something to do."""
-        from sandbox.supervisor import release  # noqa: PLC0415 - as above
-
-        api, blueprint = self._cluster(), self._blueprint
-        if release.is_installed(api, self._rendered) and _tokens_work(api, blueprint.gitea):
-            return
-        admin = {"username": ADMINISTRATOR, "password": blueprint.credentials.admin_password or ""}
-        api.apply(release.secret(_admin_secret(), admin))
-        release.run_hooks(api, self._rendered.hooks_of("pre-install"))
+        with closing(Cluster(self._blueprint.kubeconfig)) as api:
+            if self._is_same and _tokens_work(api, self._blueprint.gitea):
+                return
+            api.apply(self._admin())
+            release.run_hooks(api, self._rendering.hooks_of("pre-install"))
 
     def say_ready(self) -> None:
         """Write the statuses that Knative would."""
-        from sandbox.supervisor import services  # noqa: PLC0415 - as above
-
         services.write_statuses(self._blueprint, services.installed(self._blueprint), lambda _name: True)
 
-    @property
-    def _rendered(self) -> "Rendering":
-        if self._rendering is None:
-            raise NotInstalled("the chart was not rendered")
-        return self._rendering
-
     def _configure(self) -> None:
-        from sandbox.supervisor import services  # noqa: PLC0415 - as above
-
         services.configure(self._blueprint, services.installed(self._blueprint))
         services.write_source_kubeconfig(self._blueprint)
 
-    def _cluster(self) -> "Cluster":
-        from sandbox.supervisor.release import Cluster  # noqa: PLC0415 - as above
-
-        return Cluster(self._blueprint.kubeconfig)
+    def _admin(self) -> release.Json:
+        """Gitea's administrator, as an operator names one to the chart."""
+        password = self._blueprint.credentials.admin_password or ""
+        return release.secret(chart.ADMIN_SECRET, {"username": ADMINISTRATOR, "password": password})
 
     def _line(self) -> str:
         return (
-            f"helm --kubeconfig {self._blueprint.kubeconfig} install infraforge knative/ --namespace {SYSTEM} "
+            f"helm --kubeconfig {self._blueprint.kubeconfig} install {chart.RELEASE} knative/ --namespace {SYSTEM} "
             f"--values {self._blueprint.values_file}"
         )
 
 
-def _admin_secret() -> str:
-    from sandbox.supervisor.chart import ADMIN_SECRET  # noqa: PLC0415 - as above
-
-    return ADMIN_SECRET
-
-
-def _tokens_work(api: "Cluster", gitea: str) -> bool:
+def _tokens_work(api: Cluster, gitea: str) -> bool:
     """Whether the functions' and ArgoCD's tokens still let somebody in (a wiped Gitea forgets them)."""
-    import base64  # noqa: PLC0415 - as above
-
-    from sandbox.node.api import SECRET  # noqa: PLC0415 - as above
-    from sandbox.supervisor.release import TOKEN_SECRETS  # noqa: PLC0415 - as above
-
-    for name in TOKEN_SECRETS:
+    for name in release.TOKEN_SECRETS:
         data = (api.get(SECRET, SYSTEM, name) or {}).get("data")
         if not data:
             return False

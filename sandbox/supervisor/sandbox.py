@@ -24,7 +24,6 @@ from sandbox.supervisor.components import (
 from sandbox.supervisor.directory import DataDirectory, write_private
 from sandbox.supervisor.environment import base
 from sandbox.supervisor.errors import OptionsDiffer, StartFailed, TokenMissing
-from sandbox.supervisor.installation import steps
 from sandbox.supervisor.knative import SERVICES
 from sandbox.supervisor.logs import tail
 from sandbox.supervisor.options import Options, Record
@@ -182,6 +181,8 @@ class Sandbox:
             blueprint.triggers_file.touch(0o600)  # the broker reads it again as it changes
 
     def _start(self, blueprint: Blueprint, running: set[str], reserved: Mapping[str, int], report: Report) -> None:
+        from sandbox.supervisor.installation import steps  # noqa: PLC0415 - half a second, for who starts something
+
         environment = base()
 
         def launch(component: Component) -> None:

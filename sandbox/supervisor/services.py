@@ -7,14 +7,15 @@ user's own rights, and their credentials from the sandbox's files.
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 import yaml
 
 from sandbox.argocd.api import Kind
-from sandbox.node.api import SECRET, SERVICE, NodeApi, Server, Token, server_of
+from sandbox.node.api import SECRET, SERVICE, NodeApi, Objects, Server, Token, server_of
 from sandbox.node.container import process_of
 from sandbox.node.images import SELECTOR
 from sandbox.node.mounts import Mounts
@@ -51,7 +52,8 @@ def installed(blueprint: Blueprint) -> Installed:
     """The Knative objects of the installation."""
     if blueprint.options.kubeconfig:
         return Installed.of(chart.render(chart.values(blueprint)).objects)
-    return read(Cluster(blueprint.kubeconfig))
+    with closing(Cluster(blueprint.kubeconfig)) as cluster:
+        return read(cluster)
 
 
 def address_of(blueprint: Blueprint) -> Callable[[str], str]:
@@ -89,19 +91,22 @@ def launch_of(blueprint: Blueprint, name: str) -> Launch:
         raise NotInstalled(f"the cluster has no Knative Service {PREFIX}{name}")
     pod = Pod.of_service(dict(service))
     root = service_root(blueprint.directory.component(NODE), pod.namespace, pod.name)
-    api: NodeApi | _Given
-    variables: dict[str, str] = {}
     if blueprint.options.kubeconfig:
-        pod = Pod(pod.namespace, pod.name, pod.spec | _NO_TOKEN, pod.uid, pod.labels, pod.annotations)
-        api = _Given(blueprint)
-        variables["INFRAFORGE_KUBECONFIG"] = str(blueprint.kubeconfig)
-    else:
-        api = NodeApi(blueprint.kubeconfig)
-    mounts = Mounts(pod, root, api)
+        without_token = replace(pod, spec=pod.spec | _NO_TOKEN)
+        launch = _launch(
+            blueprint, name, Mounts(without_token, root, _Given(blueprint)), without_token, _Given(blueprint)
+        )
+        own = {"INFRAFORGE_KUBECONFIG": str(blueprint.kubeconfig)}
+        return replace(launch, environment=dict(launch.environment) | own)
+    with closing(NodeApi(blueprint.kubeconfig)) as api:
+        return replace(_launch(blueprint, name, Mounts(pod, root, api), pod, api), revision=revision_of(service))
+
+
+def _launch(blueprint: Blueprint, name: str, mounts: Mounts, pod: Pod, api: Objects) -> Launch:
     mounts.refresh()
     port = blueprint.ports.get(name, 0)
     process = process_of(pod.spec["containers"][0], pod=pod, mounts=mounts, api=api, port=port)
-    return Launch(process.arguments, dict(process.environment) | variables, revision_of(service))
+    return Launch(process.arguments, process.environment)
 
 
 def revision_of(service: Mapping[str, Any]) -> str:
@@ -111,8 +116,8 @@ def revision_of(service: Mapping[str, Any]) -> str:
 
 def write_source_kubeconfig(blueprint: Blueprint) -> None:
     """The source's way into the sandbox's cluster: a token of its own account, for as long as the sandbox lives."""
-    api = NodeApi(blueprint.kubeconfig)
-    token = api.token(SYSTEM, SOURCE_ACCOUNT, {"audiences": [], "expirationSeconds": _TEN_YEARS})
+    with closing(NodeApi(blueprint.kubeconfig)) as api:
+        token = api.token(SYSTEM, SOURCE_ACCOUNT, {"audiences": [], "expirationSeconds": _TEN_YEARS})
     if token is None:
         raise NotInstalled(f"the cluster has no ServiceAccount {SYSTEM}/{SOURCE_ACCOUNT}")
     document = yaml.safe_load(blueprint.kubeconfig.read_text(encoding="utf-8"))
@@ -122,7 +127,7 @@ def write_source_kubeconfig(blueprint: Blueprint) -> None:
 
 def write_statuses(blueprint: Blueprint, found: Installed, ready: Callable[[str], bool]) -> None:
     """Say of every Knative object what its controller would; `ready` tells whether a component serves."""
-    cluster, address = Cluster(blueprint.kubeconfig), address_of(blueprint)
+    address = address_of(blueprint)
     sink = f"{blueprint.url(BROKER)}/{SYSTEM}/{chart.RELEASE}"
     statuses = [
         *(
@@ -133,11 +138,12 @@ def write_statuses(blueprint: Blueprint, found: Installed, ready: Callable[[str]
         *((one, conditions.of_trigger(one, address)) for one in found.triggers),
         *((one, conditions.of_source(one, sink)) for one in (*found.api_server_sources, *found.ping_sources)),
     ]
-    for document, status in statuses:
-        if not conditions.same(document.get("status") or {}, status):
-            kind = next(one for one in KINDS if one.kind == document["kind"])
-            metadata = document["metadata"]
-            cluster.patch(kind, metadata["namespace"], metadata["name"], {"status": status}, "status")
+    with closing(Cluster(blueprint.kubeconfig)) as cluster:
+        for document, status in statuses:
+            if not conditions.same(document.get("status") or {}, status):
+                kind = next(one for one in KINDS if one.kind == document["kind"])
+                metadata = document["metadata"]
+                cluster.patch(kind, metadata["namespace"], metadata["name"], {"status": status}, "status")
 
 
 @dataclass(frozen=True)

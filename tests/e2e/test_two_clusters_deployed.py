@@ -1,5 +1,6 @@
 """Two clusters, each with its own functions and ArgoCD, deploy from one Gitea: nothing crosses over."""
 
+import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -38,9 +39,10 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Box]]:
     found = {"nonprod": first, "prod": second}
     try:
         gitea = first.up().described["gitea"]
-        credentials, tokens = first.command.data_dir / "credentials", tmp_path_factory.mktemp("tokens")
-        for name in ("gitea-token", "argocd-token"):
-            shutil.copy(credentials / name, tokens / name)
+        tokens = tmp_path_factory.mktemp("tokens")
+        for name in ("gitea", "argocd"):
+            data = first.get(f"secret/infraforge-{name}", "platform-system")["data"]
+            (tokens / f"{name}-token").write_bytes(base64.b64decode(data["token"]))
         second.options = (*SELDOM, "--gitea-url", gitea["url"], "--gitea-token-file", str(tokens / "gitea-token"))
         second.options += ("--argocd-token-file", str(tokens / "argocd-token"))
         second.up()
