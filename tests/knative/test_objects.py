@@ -157,6 +157,19 @@ def test_hooks_come_in_order_and_leave_nothing() -> None:
         assert max(others.values()) < weights[event][worker]
 
 
+@pytest.mark.parametrize("option", ALL)
+def test_the_logs_of_a_test_can_be_asked_for(option: str) -> None:
+    """`helm test --logs` reads the log of a pod of every test hook's name, whatever the hook's kind is."""
+    hooks = [
+        one["metadata"]["name"]
+        for one in render(ALL[option])
+        if one["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"
+    ]
+
+    assert set(hooks) <= {"infraforge-test"}
+    assert bool(hooks) is (option != "bare")
+
+
 def test_the_job_makes_what_the_functions_mount() -> None:
     job = find(render(), "Job", "infraforge-setup")
     (container,) = job["spec"]["template"]["spec"]["containers"]
