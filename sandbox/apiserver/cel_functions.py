@@ -51,7 +51,13 @@ _KUBERNETES: Final[dict[str, Callable[..., Any]]] = {
     "findAll": _find_all,
     "string": _string,
 }
-_KNOWN: Final = frozenset({name.rpartition(".")[2] for name in FUNCTIONS} | set(_NATIVE.split()) | set(_KUBERNETES))
+_NOT_KUBERNETES: Final = ("math.", "base64.")
+"""Libraries that the real server's environment (k8s.io/apiserver, pkg/cel/environment/base.go) does not have."""
+_KNOWN: Final = frozenset(
+    {name.rpartition(".")[2] for name in FUNCTIONS if not name.startswith(_NOT_KUBERNETES)}
+    | set(_NATIVE.split())
+    | set(_KUBERNETES)
+)
 
 
 def new_context() -> Any:

@@ -12,6 +12,25 @@ Json = dict[str, Any]
 VARIABLES: Final = frozenset({"object", "oldObject", "request", "namespaceObject", "authorizer"})
 _VARIABLE: Final = re.compile(r"\bvariables\.([A-Za-z_]\w*)")
 _BOUND: Final = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\s*,")
+_REQUESTED: Final = re.compile(r"\brequest\.(\w+)(?:\.(\w+))?")
+_KIND: Final = frozenset({"group", "version", "kind"})
+_RESOURCE: Final = frozenset({"group", "version", "resource"})
+_ANYTHING: Final[frozenset[str]] = frozenset()
+_REQUEST: Final[dict[str, frozenset[str]]] = {
+    "kind": _KIND,
+    "resource": _RESOURCE,
+    "subResource": _ANYTHING,
+    "requestKind": _KIND,
+    "requestResource": _RESOURCE,
+    "requestSubResource": _ANYTHING,
+    "name": _ANYTHING,
+    "namespace": _ANYTHING,
+    "operation": _ANYTHING,
+    "userInfo": frozenset({"username", "uid", "groups", "extra"}),
+    "dryRun": _ANYTHING,
+    "options": _ANYTHING,
+}
+"""The fields of a request and those below them, which the real server's types know too."""
 _TYPES: Final = frozenset(["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"])
 
 
@@ -47,6 +66,13 @@ def compile_text(text: str, known: frozenset[str], variables: frozenset[str] = f
     for name in program.variables():
         if name not in allowed:
             raise BadExpression(f"compilation failed: {_undeclared(text, name, text.find(name))}")
+    for found in _REQUESTED.finditer(bare):
+        field, below = found[1], found[2]
+        known_below = _REQUEST.get(field)
+        if known_below is None or (known_below and below and below not in known_below):
+            wrong = field if known_below is None else below
+            place = text.find(f".{wrong}", text.find(f"request.{field}"))
+            raise BadExpression("compilation failed: " + _pointed(text, place, f"undefined field '{wrong}'"))
     uses = tuple(dict.fromkeys(_VARIABLE.findall(bare)))
     for name in uses:
         if name not in variables:

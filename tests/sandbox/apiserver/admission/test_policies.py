@@ -298,6 +298,30 @@ BAD: list[tuple[str, Json, str, str]] = [
         "undeclared reference to 'thing'",
     ),
     (
+        "a field that no request has",
+        {"validations": [{"expression": "request.user == 'x'"}]},
+        "spec.validations[0].expression",
+        "undefined field 'user'",
+    ),
+    (
+        "a field that no user has",
+        {"validations": [{"expression": "request.userInfo.name == 'x'"}]},
+        "spec.validations[0].expression",
+        "undefined field 'name'",
+    ),
+    (
+        "a field that no resource has",
+        {"validations": [{"expression": "request.resource.name == 'x'"}]},
+        "spec.validations[0].expression",
+        "undefined field 'name'",
+    ),
+    (
+        "a library that Kubernetes does not have",
+        {"validations": [{"expression": "math.abs(object.x) == 1"}]},
+        "spec.validations[0].expression",
+        "undeclared reference to 'abs'",
+    ),
+    (
         "a variable that comes later",
         {"variables": [{"name": "a", "expression": "variables.b"}, {"name": "b", "expression": "1"}]},
         "spec.variables[0].expression",
