@@ -5,13 +5,16 @@ Importing this imports Helm's engine and HTTP: only who starts something does.
 
 import base64
 import time
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
 
 import yaml
 
+from sandbox.argocd.api import ApiError
 from sandbox.node.api import SECRET
 from sandbox.supervisor import chart, cluster, release, services
 from sandbox.supervisor.accounts import ADMINISTRATOR, ensure_tokens
@@ -42,7 +45,26 @@ _POLL: Final = 0.3
 
 
 def steps(blueprint: Blueprint, report: Report) -> list[Step]:
-    """What is to be done while the components of a blueprint come up."""
+    """What is to be done while the components of a blueprint come up. A step raises `SandboxError`.
+
+    For a real cluster also what `shared.kube` raises.
+    """
+    return [replace(step, run=_telling(step.run)) for step in _steps(blueprint, report)]
+
+
+def _telling(run: Callable[[], None]) -> Callable[[], None]:
+    """`run`, with what the sandbox's own API server refuses told as what it is."""
+
+    def told() -> None:
+        try:
+            run()
+        except ApiError as error:
+            raise NotInstalled(f"the chart is not installed: {error}") from error
+
+    return told
+
+
+def _steps(blueprint: Blueprint, report: Report) -> list[Step]:
     served = frozenset({BROKER, *SERVICES})
     if blueprint.options.kubeconfig:
         return [*_real_cluster(blueprint), Step("wake", lambda: wake(blueprint.url(BROKER)), served)]

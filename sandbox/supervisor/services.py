@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import yaml
 
-from sandbox.argocd.api import Kind
+from sandbox.argocd.api import ApiError, Kind
 from sandbox.node.api import SECRET, SERVICE, NodeApi, Objects, Server, Token, server_of
 from sandbox.node.container import process_of
+from sandbox.node.errors import NotStartable
 from sandbox.node.images import SELECTOR
 from sandbox.node.mounts import Mounts
 from sandbox.node.pod import Pod, service_root
@@ -103,9 +104,12 @@ def launch_of(blueprint: Blueprint, name: str) -> Launch:
 
 
 def _launch(blueprint: Blueprint, name: str, mounts: Mounts, pod: Pod, api: Objects) -> Launch:
-    mounts.refresh()
     port = blueprint.ports.get(name, 0)
-    process = process_of(pod.spec["containers"][0], pod=pod, mounts=mounts, api=api, port=port)
+    try:
+        mounts.refresh()
+        process = process_of(pod.spec["containers"][0], pod=pod, mounts=mounts, api=api, port=port)
+    except (NotStartable, ApiError) as error:
+        raise NotInstalled(f"{name} cannot start: {error}") from error
     return Launch(process.arguments, process.environment)
 
 
