@@ -89,6 +89,19 @@ def _manifests(path: Path) -> list[dict[str, Any]]:
     return [document for document in documents if document and document.get("kind") == "CustomResourceDefinition"]
 
 
+class _RefusedCrd(Exception):
+    """The text names the file and says what is wrong with the definition."""
+
+
+def _install(cluster: Cluster, paths: list[Path]) -> None:
+    for path in paths:
+        for crd in _manifests(path):
+            try:
+                cluster.ensure_crd(crd)
+            except ApiError as error:
+                raise _RefusedCrd(f"{path}: {error}") from error
+
+
 def main() -> int:
     """Serve until SIGTERM or SIGINT; 1 when a CRD is refused."""
     arguments = _parser().parse_args()
@@ -101,13 +114,11 @@ def main() -> int:
     cluster = Cluster(Storage(data / "objects.db", arguments.watch_history))
     for name in filter(None, arguments.namespaces.split(",")):
         cluster.ensure_namespace(name.strip())
-    for path in arguments.crds:
-        for crd in _manifests(path):
-            try:
-                cluster.ensure_crd(crd)
-            except ApiError as error:
-                print(f"{path}: {error}", file=sys.stderr)
-                return 1
+    try:
+        _install(cluster, arguments.crds)
+    except _RefusedCrd as refused:
+        print(refused, file=sys.stderr)
+        return 1
     controllers = None
     if arguments.workloads_ready_after is not None:
         patterns = tuple(filter(None, arguments.missing_images.split(",")))

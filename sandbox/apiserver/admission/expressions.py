@@ -114,28 +114,41 @@ def _pointed(text: str, place: int, problem: str) -> str:
     return f"ERROR: <input>:{line}:{column}: {problem}\n | {shown}\n | {'.' * (column - 1)}^"
 
 
+class Scope:
+    """What the expressions of every policy see of one change; a value is converted for CEL when one first reads it."""
+
+    def __init__(self, values: Json, authorizer: Authorizer) -> None:
+        """Take the `values` of the top-level names; `authorizer` is added to them."""
+        self.context = new_context()
+        self._waiting = values | {"authorizer": authorizer.variable()}
+        for name, function in authorizer.functions().items():
+            self.context.add_function(name, function)
+
+    def provide(self, names: list[str]) -> None:
+        """Make the values of these names readable."""
+        for name in names:
+            if name in self._waiting:
+                self.context.add_variable(name, self._waiting.pop(name))
+
+
 class Evaluation:
     """Expressions of one policy on one change. A variable of the policy is computed once, when one needs it."""
 
-    def __init__(self, values: Json, authorizer: Authorizer, variables: dict[str, Expression]) -> None:
-        """Take the `values` of the top-level names; `authorizer` is added to them."""
+    def __init__(self, scope: Scope, variables: dict[str, Expression]) -> None:
+        self._scope = scope
         self._variables = variables
         self._known: Json = {}
         self._failed: dict[str, str] = {}
-        self._context = new_context()
-        for name, function in authorizer.functions().items():
-            self._context.add_function(name, function)
-        for name, value in (values | {"authorizer": authorizer.variable()}).items():
-            self._context.add_variable(name, value)
 
     def run(self, expression: Expression) -> Any:
         """Return the expression's value; raises EvaluationFailed."""
         for name in expression.uses:
             self._compute(name)
+        self._scope.provide(expression.program.variables())
         known = {name: self._known[name] for name in expression.uses if name in self._known}
-        self._context.add_variable("variables", known)
+        self._scope.context.add_variable("variables", known)
         try:
-            return expression.program.execute(self._context)
+            return expression.program.execute(self._scope.context)
         except FAULTS as error:
             cause = next((self._failed[name] for name in expression.uses if name in self._failed), _shown(error))
             raise EvaluationFailed(expression.text, cause) from error

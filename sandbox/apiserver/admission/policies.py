@@ -12,7 +12,7 @@ from sandbox.apiserver.access.attributes import Attributes, denied
 from sandbox.apiserver.access.rbac import Rbac
 from sandbox.apiserver.access.users import User
 from sandbox.apiserver.admission.authorizer import Authorizer
-from sandbox.apiserver.admission.expressions import Evaluation, EvaluationFailed, Expression
+from sandbox.apiserver.admission.expressions import Evaluation, EvaluationFailed, Expression, Scope
 from sandbox.apiserver.admission.matching import Match
 from sandbox.apiserver.admission.programs import Programs, Validation, compile_policy
 from sandbox.apiserver.admission.request import request_of
@@ -64,11 +64,15 @@ class Policies:
     def admit(self, change: Change, user: User, wish: Attributes) -> None:
         """Raise the refusal of the first policy that denies; those that only warn add to the change's warnings."""
         denials: list[tuple[str, _Denial]] = []
+        scope: Scope | None = None
         for policy in self._current():
             if not policy.match.matches(change, self._storage):
                 continue
             bindings = [one for one in policy.bindings if one.match.matches(change, self._storage)]
-            found = list(self._judge(policy, change, user, wish)) if bindings else []
+            if not bindings:
+                continue
+            scope = scope or Scope(self._values(change, user), Authorizer(self._rbac, user, wish))
+            found = list(_judge(policy.programs, scope))
             for binding in bindings:
                 head = f"ValidatingAdmissionPolicy '{policy.name}' with binding '{binding.name}'"
                 for denial in found:
@@ -80,24 +84,6 @@ class Policies:
                         log.info("%s would deny %s: %s", head, wish, denial.message)
         if denials:
             raise _refusal(change, *denials[0])
-
-    def _judge(self, policy: _Policy, change: Change, user: User, wish: Attributes) -> Iterator[_Denial]:
-        programs = policy.programs
-        evaluation = Evaluation(self._values(change, user), Authorizer(self._rbac, user, wish), programs.variables)
-        try:
-            if not _applies(evaluation, programs.conditions):
-                return
-        except EvaluationFailed as failed:
-            if programs.fails:
-                yield _Denial(str(failed), "Invalid")
-            return
-        for validation in programs.validations:
-            try:
-                if evaluation.run(validation.expression) is not True:
-                    yield _Denial(_message(evaluation, validation), validation.reason)
-            except EvaluationFailed as failed:
-                if programs.fails:
-                    yield _Denial(str(failed), "Invalid")
 
     def _values(self, change: Change, user: User) -> Json:
         target = change.target
@@ -129,6 +115,24 @@ class Policies:
 
     def _forget(self) -> None:
         self._policies = None
+
+
+def _judge(programs: Programs, scope: Scope) -> Iterator[_Denial]:
+    evaluation = Evaluation(scope, programs.variables)
+    try:
+        if not _applies(evaluation, programs.conditions):
+            return
+    except EvaluationFailed as failed:
+        if programs.fails:
+            yield _Denial(str(failed), "Invalid")
+        return
+    for validation in programs.validations:
+        try:
+            if evaluation.run(validation.expression) is not True:
+                yield _Denial(_message(evaluation, validation), validation.reason)
+        except EvaluationFailed as failed:
+            if programs.fails:
+                yield _Denial(str(failed), "Invalid")
 
 
 def _applies(evaluation: Evaluation, conditions: tuple[Expression, ...]) -> bool:
