@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.supervisor import chart
 from sandbox.supervisor.process import Process
-from tests.e2e import claims
+from tests.e2e import claims, rights
 from tests.e2e.box import GIT_ALONE, Box
 from tests.e2e.command import Infraforge, up_arguments
 from tests.e2e.waiting import until
@@ -34,6 +35,7 @@ class Installation:
 
     box: Box
     command: Path
+    audit_log: Path
 
     def helm(self, *arguments: str) -> str:
         """A Helm command that must succeed; what it printed."""
@@ -69,7 +71,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
     except MissingToolError as error:
         pytest.skip(str(error))
     box = Box(Infraforge(tmp_path_factory.mktemp("installed")), options=(*GIT_ALONE, "--chart", "external"))
-    made = Installation(box, command)
+    log = tmp_path_factory.mktemp("audit") / "audit.jsonl"
+    box.options += ("--audit-log", str(log))
+    made = Installation(box, command, log)
+    made = Installation(box, command, log)
     told = tmp_path_factory.mktemp("up") / "said"
     with told.open("w") as file:
         line = box.command.line("up", "--detach", *box.options)
@@ -103,6 +108,16 @@ def test_helm_test_goes_the_whole_way(installed: Installation) -> None:
     head, before = installed.box.voltran.head(), len(installed.box.all())
     assert "Phase:          Succeeded" in installed.helm("test", "infraforge", "--timeout", "2m")
     assert (installed.box.voltran.head(), len(installed.box.all())) == (head, before)
+
+
+@pytest.mark.parametrize("account", ["infraforge-setup", "infraforge-test"])
+def test_what_only_helm_runs_has_the_rights_that_it_needs(installed: Installation, account: str) -> None:
+    """The Job of the install and the Pod of the test, each with its own account (test_least_privilege.py)."""
+    rendering, user = chart.render({}), rights.user(SYSTEM, account)
+    asked, held = rights.requests(installed.audit_log, user), rights.granted(rendering.hooks, user)
+    assert held
+    assert rights.missing(asked) == set()
+    assert rights.surplus(held, asked) == set()
 
 
 def test_a_changed_value_reaches_the_function(installed: Installation) -> None:
