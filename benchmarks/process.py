@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from benchmarks.sandbox import ROOT
-from sandbox.supervisor.components import THREADS
 
 PATIENCE: Final = 30.0
 LOOK: Final = 0.002
@@ -56,7 +57,12 @@ def function(source: str, target: str, settings: Mapping[str, str], log: Path) -
     Bytecode is used, as in an image; nothing else of this shell's Python settings is.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("INFRAFORGE_", "PYTHON"))}
-    environment = kept | {"THREADS": THREADS, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", **settings}
+    environment = kept | {
+        "THREADS": _threads(),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **settings,
+    }
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host, port = free.getsockname()
@@ -106,3 +112,9 @@ def _memory(pid: int) -> Memory:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = {name: int(size) * 1024 for name, size in re.findall(r"^(\w+): +(\d+) kB$", text, re.MULTILINE)}
     return Memory(found["Rss"], found["Pss"])
+
+
+def _threads() -> str:
+    """As many as the chart gives a function."""
+    values = yaml.safe_load((ROOT / "knative" / "values.yaml").read_text(encoding="utf-8"))
+    return str(values["functions"]["threads"])
