@@ -58,10 +58,16 @@ class Metrics:
             "infraforge_events", "Events by type and outcome.", ("type", "outcome"), registry=registry
         )
         self._event_seconds = Histogram(
-            "infraforge_event_seconds", "Seconds from an event's arrival to its answer, by type.", ("type",), registry=registry
+            "infraforge_event_seconds",
+            "Seconds from an event's arrival to its answer, by type.",
+            ("type",),
+            registry=registry,
         )
         self._looks = Histogram(
-            "infraforge_claim_seconds", "Seconds that a look at a claim took, by kind and outcome.", ("kind", "outcome"), registry=registry
+            "infraforge_claim_seconds",
+            "Seconds that a look at a claim took, by kind and outcome.",
+            ("kind", "outcome"),
+            registry=registry,
         )
         self._claims = Gauge(
             "infraforge_claims",
