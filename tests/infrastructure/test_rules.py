@@ -40,7 +40,7 @@ def test_validity(here: lives.Installation, stack: str) -> None:
     assert here.stack(stack).succeed("validate").strip() == "Success! The configuration is valid."
 
 
-@pytest.mark.parametrize(("stack", "runs"), [("cloud", 7), ("cluster", 4)])
+@pytest.mark.parametrize(("stack", "runs"), [("cloud", 6), ("cluster", 3)])
 def test_assertions(here: lives.Installation, stack: str, runs: int) -> None:
     """`terraform test`: the stack's own assertions, the refusals among them."""
     said = here.stack(stack).succeed("test")

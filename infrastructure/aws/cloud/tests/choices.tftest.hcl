@@ -90,18 +90,11 @@ run "the_whole_internet_is_not_let_in_by_accident" {
   expect_failures = [var.public_access_cidrs]
 }
 
-run "nor_in_two_halves" {
+run "nor_in_two_halves_and_addresses_of_others_are_not_taken" {
   command = plan
   variables {
     public_access_cidrs = ["0.0.0.0/1", "128.0.0.0/1"]
+    vpc_cidr            = "8.8.0.0/16"
   }
-  expect_failures = [var.public_access_cidrs]
-}
-
-run "addresses_of_others_are_not_taken" {
-  command = plan
-  variables {
-    vpc_cidr = "8.8.0.0/16"
-  }
-  expect_failures = [var.vpc_cidr]
+  expect_failures = [var.public_access_cidrs, var.vpc_cidr]
 }

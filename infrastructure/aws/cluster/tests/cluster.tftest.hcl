@@ -76,25 +76,19 @@ run "what_is_refused" {
     image_tag                = "latest"
     token_generation         = 0
     claims                   = ["../../../deployments/dev/dev-apps-claim.yaml"]
-  }
-  expect_failures = [
-    var.knative_operator_version, var.knative_version, var.gitea_chart_version, var.gitea_volume, var.argocd_chart_version,
-    var.infraforge_chart, var.infraforge_version, var.infraforge_values, var.image_tag, var.token_generation, var.claims,
-  ]
-}
-
-run "an_endpoint_without_tls_is_refused" {
-  command = plan
-  variables {
     cloud = {
       region                 = "eu-central-1"
       cluster_name           = "infraforge"
-      endpoint               = "http://example.eks.amazonaws.com"
+      endpoint               = "http://example.eks.amazonaws.com" # without TLS
       ca_certificate         = "LS0tLS0="
       image_repository       = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/infraforge"
       gitea_admin_secret     = "terraform-test-gitea-admin"
       gitea_admin_generation = 1
     }
   }
-  expect_failures = [var.cloud]
+  expect_failures = [
+    var.knative_operator_version, var.knative_version, var.gitea_chart_version, var.gitea_volume, var.argocd_chart_version,
+    var.infraforge_chart, var.infraforge_version, var.infraforge_values, var.image_tag, var.token_generation, var.claims,
+    var.cloud,
+  ]
 }
