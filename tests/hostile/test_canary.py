@@ -26,9 +26,19 @@ KINDS = ("bootstrapclaims", "infrastructureclaims", "applicationclaims", "platfo
          "applications.argoproj.io", "applicationsets.argoproj.io", "appprojects.argoproj.io",
          "configmaps", "namespaces")  # fmt: skip
 
-# Who has to know a secret keeps it, in a folder that only its user may enter: Gitea signs with the webhook's, and
-# ArgoCD's token is a Secret of the cluster.
-STORES = {("webhook-secret", "gitea/gitea.db"), ("argocd-token", "apiserver/objects.db")}
+SYSTEM = "platform-system"
+SECRETS = {"gitea": "token", "argocd": "token", "webhook": "secret"}
+"""What the chart's Job makes, as Secrets `infraforge-<name>`, and under which key."""
+
+# Who has to know a secret keeps it, in a folder that only its user may enter: the cluster has the Secrets, among them
+# the password of Gitea's administrator with which the Job makes the others, and Gitea signs with the webhook's.
+STORES = {
+    ("Secret webhook", "gitea/gitea.db"),
+    ("gitea-admin-password", "apiserver/objects.db"),
+    *((f"Secret {name}", "apiserver/objects.db") for name in SECRETS),
+}
+# What is mounted for each, as the node would: by the Secrets that its Knative Service names, and its own account.
+MOUNTED = {"bootstrap": {*SECRETS}, "application": {"gitea"}, "platform": {"gitea"}, "deadletters": set()}
 
 
 @dataclass
@@ -63,6 +73,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
             folder = infraforge.data_dir
             secrets = {path.name: path.read_text().strip() for path in (folder / "credentials").iterdir()}
             secrets["admin.token"] = (folder / "apiserver" / "admin.token").read_text().strip()
+            secrets |= _of_cluster(described) | _of_accounts(folder)
             life = Lived(infraforge, described, Canaries(secrets), lines, {})
             _good(life)
             _broken(life)
@@ -72,6 +83,23 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
         yield life
     finally:
         infraforge.run("down")
+
+
+def _of_cluster(described: Any) -> dict[str, str]:
+    found = {}
+    for name, key in SECRETS.items():
+        path = f"jsonpath={{.data.{key}}}"
+        shown = kubectl(described, "get", f"secret/infraforge-{name}", "-n", SYSTEM, "-o", path)
+        assert shown.stdout, shown.stderr
+        found[f"Secret {name}"] = base64.b64decode(shown.stdout).decode()
+    return found
+
+
+def _of_accounts(folder: Path) -> dict[str, str]:
+    places = {name: folder / "node" / "services" / SYSTEM / f"infraforge-{name}" for name in MOUNTED}
+    tokens = {f"account {name}": (place / "kube-api-access" / "token").read_text() for name, place in places.items()}
+    source = yaml.safe_load((folder / "config" / "source-kubeconfig").read_text())
+    return tokens | {"account source": source["users"][0]["user"]["token"]}
 
 
 def _good(life: Lived) -> None:
@@ -201,7 +229,17 @@ def test_no_file_holds_a_secret_but_those_that_are_for_it(lived: Lived) -> None:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, place
             continue
         found = {(name, where.removesuffix("-wal")) for name, where in lived.canaries.seen_in(content, place)}
-        assert found <= STORES, place
+        assert {name for name, _ in found} <= mounted(place) if mounted(place) else found <= STORES, place
+
+
+def mounted(place: str) -> set[str]:
+    """The secrets that a file below the node's folder of a Service may hold, or the source's own; elsewhere none."""
+    if place == "config/source-kubeconfig":
+        return {"account source"}
+    for name, secrets in MOUNTED.items():
+        if place.startswith(f"node/services/{SYSTEM}/infraforge-{name}/"):
+            return {f"account {name}", *(f"Secret {one}" for one in secrets)}
+    return set()
 
 
 def test_no_repository_holds_a_secret(lived: Lived) -> None:
