@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.argocd.api import Kind
-from sandbox.node.api import ACCOUNT, SECRET
+from sandbox.node.api import ACCOUNT, CONFIG_MAP, SECRET
 from sandbox.node.container import PACKAGES, process_of
 from sandbox.node.images import is_ours
 from sandbox.node.mounts import Mounts
@@ -21,11 +21,13 @@ FUNCTIONS = ["infraforge-application", "infraforge-bootstrap", "infraforge-deadl
 
 
 class Everything(FakeObjects):
-    """A cluster with every Secret and every account that anybody asks for."""
+    """A cluster with every Secret, ConfigMap and account that anybody asks for."""
 
     def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
         if kind == SECRET:
             return {"data": dict.fromkeys(KEYS, "eA==")}
+        if kind == CONFIG_MAP:
+            return {"data": {"ca.crt": "x"}}
         return {"metadata": {"name": name, "uid": "1"}} if kind == ACCOUNT else None
 
 
