@@ -17,6 +17,8 @@ import yaml
 
 from benchmarks.sandbox import ROOT
 
+THREADS: Final = "128"
+"""As the chart has it (`functions.threads`)."""
 PATIENCE: Final = 30.0
 LOOK: Final = 0.002
 """Seconds between two looks whether somebody listens."""
