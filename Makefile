@@ -10,17 +10,22 @@ BIN := .venv/bin
 WORKERS ?= 2
 DEMO ?=
 TESTS ?= tests
+# What `make install-check` runs: the chart, an installation of it, its rights, images and Terraform.
+INSTALLATION := tests/knative tests/infrastructure tests/packaging tests/e2e/test_installed.py tests/e2e/test_least_privilege.py
 
+SBOM ?=
 FUZZ ?= tests/hostile/test_requests.py
 CHAOS ?=
 BENCH ?=
 
-.PHONY: help setup demo test chaos fuzz bench check format lint types imports generated generate clean
+.PHONY: help setup demo test install-check sbom audit chaos fuzz bench check format lint types imports generated generate clean
 
 help:
 	@echo 'make setup      prepare .venv, with .venv/bin/infraforge in it'
 	@echo 'make demo       the example claims, the whole way (DEMO="--data-dir DIR" for a sandbox elsewhere)'
 	@echo 'make test       the whole suite (TESTS=tests/cli for a part)'
+	@echo 'make install-check   a part of it: chart, installation, least privilege, images, Terraform'
+	@echo 'make sbom       what the images install, as CycloneDX JSON (make audit: what of it is known to be vulnerable)'
 	@echo 'make chaos      every fault there is a test for, and the table (CHAOS=--short for the form of make check)'
 	@echo 'make fuzz       ten thousand hostile requests to every endpoint'
 	@echo 'make bench      ratios against baselines of the same run (BENCH=--quick for a look)'
@@ -36,7 +41,22 @@ demo: .venv/.installed
 
 # A file stays on one worker, so that the sandboxes of the end-to-end tests are started once.
 test: .venv/.installed
+ifeq ($(TESTS),tests)
+	$(MAKE) --no-print-directory install-check
+	$(BIN)/pytest tests $(INSTALLATION:%=--ignore=%) -q -n $(WORKERS) --dist loadfile
+else
 	$(BIN)/pytest $(TESTS) -q -n $(WORKERS) --dist loadfile
+endif
+
+install-check: .venv/.installed
+	$(BIN)/pytest $(INSTALLATION) -q -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m tests.knative.figures
+
+sbom: .venv/.installed
+	@bash .ci/sbom $(SBOM)
+
+audit: .venv/.installed
+	@bash .ci/audit
 
 chaos: .venv/.installed
 	$(BIN)/python -m tests.chaos $(CHAOS)
