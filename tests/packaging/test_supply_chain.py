@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -90,4 +91,4 @@ def _with_uv(folder: Path) -> dict[str, str]:
 
 
 def _name(requirement: str) -> str:
-    return requirement.replace("<", ">").replace("=", ">").partition(">")[0].strip()
+    return re.split(r"[\[<>=~!; ]", requirement, maxsplit=1)[0]
