@@ -34,7 +34,7 @@ def build(settings: DeadLettersSettings) -> Endpoint:
         done=202,
         pings={"kubernetes": kube.ping},
         metrics=metrics,
-        body_limit=settings.body_limit,
+        body_limit=2 * settings.body_limit,  # what another function finds too large arrives here with the reason
         max_waiting=settings.max_waiting,
         verify=senders(settings, kube),
         tracing=Tracing.to(settings.traces_endpoint, f"infraforge-{settings.function}"),
