@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from shared.settings import Serving
 from tests.functions.test_processes import Function, spawn
 from tests.sandbox.apiserver.conftest import Running
 
@@ -120,7 +121,7 @@ class Letterbox:
         given = {
             "INFRAFORGE_KUBECONFIG": str(api.kubeconfig),
             "INFRAFORGE_BROKER_URL": broker.url,
-            "INFRAFORGE_BODY_LIMIT": str(4 * 1024 * 1024),
+            "INFRAFORGE_BODY_LIMIT": str(Serving.model_fields["body_limit"].default),
         }
         return cls(spawn("deadletters", folder, **given | settings), api, broker)
 
