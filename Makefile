@@ -13,7 +13,6 @@ TESTS ?= tests
 # What `make install-check` runs: the chart, an installation of it, its rights, images and Terraform.
 INSTALLATION := tests/knative tests/infrastructure tests/packaging tests/e2e/test_installed.py tests/e2e/test_least_privilege.py
 
-SBOM ?=
 FUZZ ?= tests/hostile/test_requests.py
 CHAOS ?=
 BENCH ?=
@@ -40,7 +39,7 @@ demo: .venv/.installed
 	@$(BIN)/infraforge demo $(DEMO)
 
 # A file stays on one worker, so that the sandboxes of the end-to-end tests are started once.
-test: .venv/.installed
+test: .venv/.infrastructure
 ifeq ($(TESTS),tests)
 	$(MAKE) --no-print-directory install-check
 	$(BIN)/pytest tests $(INSTALLATION:%=--ignore=%) -q -n $(WORKERS) --dist loadfile
@@ -48,14 +47,14 @@ else
 	$(BIN)/pytest $(TESTS) -q -n $(WORKERS) --dist loadfile
 endif
 
-install-check: .venv/.installed
+install-check: .venv/.infrastructure
 	$(BIN)/pytest $(INSTALLATION) -q -n $(WORKERS) --dist loadfile
 	@$(BIN)/python -m tests.knative.figures
 
-sbom: .venv/.installed
-	@bash .ci/sbom $(SBOM)
+sbom: | $(UV)
+	@mkdir -p dist && bash .ci/sbom dist/sbom.cdx.json && echo 'wrote dist/sbom.cdx.json'
 
-audit: .venv/.installed
+audit: | $(UV)
 	@bash .ci/audit
 
 chaos: .venv/.installed
@@ -100,6 +99,12 @@ clean:
 	@echo 'Installing the locked environment into .venv …'
 	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --locked --all-extras --compile-bytecode
 	@touch $@
+
+# The same, and what only tests of the infrastructure need.
+.venv/.infrastructure: pyproject.toml uv.lock | $(UV)
+	@echo 'Installing what the tests need into .venv …'
+	@env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --quiet --locked --all-extras --group infrastructure --compile-bytecode
+	@touch .venv/.installed $@
 
 # uv comes through pip. Debian ships python3 without pip (and without what venv needs), so there are four ways to it.
 .uv/bin/uv:
