@@ -86,7 +86,7 @@ EVENTS = [
 ]
 
 
-@pytest.mark.parametrize(("event", "functions", "why"), EVENTS, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("event", "functions", "why"), EVENTS, ids=[case[2] for case in EVENTS])
 def test_an_event_goes_to_whom_it_concerns_once(event: dict[str, str], functions: set[str], why: str) -> None:
     found = [one["spec"]["subscriber"]["ref"]["name"] for one in triggers() if matches(one, event)]
 
