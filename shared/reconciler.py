@@ -268,11 +268,14 @@ class Reconciler(Generic[ClaimT]):
 
 
 def _standing(document: Document) -> Iterator[tuple[str, str]]:
-    """Condition and status of those that claims are counted by; a claim without one has it Unknown."""
-    recorded = (document.get("status") or {}).get("conditions") or []
-    found = {one.get("type"): one.get("status") for one in recorded}
+    """Condition and status of those that claims are counted by; what a status does not say is Unknown."""
+    status = document.get("status")
+    recorded = status.get("conditions") if isinstance(status, dict) else None
+    listed = recorded if isinstance(recorded, list) else []
+    found = {str(one.get("type")): one.get("status") for one in listed if isinstance(one, dict)}
     for condition in CENSUS:
-        yield condition, found.get(condition) or "Unknown"
+        said = found.get(condition)
+        yield condition, said if isinstance(said, str) else "Unknown"
 
 
 def _unread(error: InfraForgeError) -> InfraForgeError:

@@ -162,6 +162,25 @@ def test_a_resync_counts_the_claims() -> None:
     assert (counted("True"), counted("Unknown")) == (2, 1)
 
 
+STRANGE: list[tuple[object, str]] = [
+    (None, "no status"),
+    ([], "a status that is no map"),
+    ({"conditions": {"Ready": "True"}}, "conditions that are no list"),
+    ({"conditions": [[], None, "Ready"]}, "conditions that are no maps"),
+    ({"conditions": [{"type": [], "status": "True"}]}, "a type that is no text"),
+    ({"conditions": [{"type": "Ready", "status": {}}]}, "a status that is no text"),
+]
+
+
+@pytest.mark.parametrize(("status", "reason"), STRANGE, ids=[reason for _, reason in STRANGE])
+def test_a_status_that_nobody_validated_is_counted_as_unknown(status: object, reason: str) -> None:
+    bench = Bench()
+    bench.put(document() | {"status": status})
+    resync(bench)
+    labels = {"kind": "PlatformClaim", "condition": "Ready", "status": "Unknown"}
+    assert bench.metrics.registry.get_sample_value("infraforge_claims", labels) == 1, reason
+
+
 def edited(bench: Bench) -> None:
     bench.put(document("b", environment="b", services=[{"name": "redis"}]))
 

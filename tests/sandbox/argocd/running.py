@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 import uvicorn
 from starlette.types import ASGIApp
 
-from sandbox.apiserver.app import create_app
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.storage import Storage
 from sandbox.argocd.api import APPLICATION, APPLICATION_SET, PROJECT, SECRET, Api, Json, Kind
@@ -21,6 +20,7 @@ from sandbox.argocd.controller import ArgoCD, Settings
 from sandbox.argocd.repositories import Addresses
 from sandbox.source import kubeconfig
 from sandbox.supervisor.cluster import argocd_definitions
+from tests.sandbox.apiserver import inside
 from tests.sandbox.timeline.forge import PASSWORD, USER, Forge
 
 PUBLIC: Final = "http://gitea.test"
@@ -120,7 +120,7 @@ def world(
             made.ensure_crd(definition)
         return made
 
-    app = create_app(servers.call(build), {_TOKEN: "kubernetes-admin"})
+    app = inside.application(servers.call(build), _TOKEN, folder)
     with servers.serving(app, app.state.close_watches) as address:
         target = kubeconfig.Cluster(address, ssl.create_default_context(), _TOKEN)
         addresses = Addresses(PUBLIC, forge.endpoint)

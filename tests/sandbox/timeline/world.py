@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 import httpx
 import uvicorn
 
-from sandbox.apiserver.app import create_app
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.storage import Event, Storage
 from sandbox.argocd.api import Kind
@@ -21,6 +20,7 @@ from sandbox.argocd.controller import ArgoCD, Settings
 from sandbox.argocd.repositories import Addresses
 from sandbox.source import kubeconfig
 from sandbox.supervisor.cluster import argocd_definitions
+from tests.sandbox.apiserver import inside
 from tests.sandbox.timeline.charts import charts
 from tests.sandbox.timeline.forge import Forge
 from tests.sandbox.timeline.recording import Change
@@ -58,9 +58,9 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(called(), self._loop).result(_LIMIT)
 
     @contextlib.contextmanager
-    def serving(self, cluster: Cluster) -> Iterator[str]:
+    def serving(self, cluster: Cluster, folder: Path) -> Iterator[str]:
         """Serve a cluster on a free port; the server's address."""
-        app = create_app(cluster, {_TOKEN: "kubernetes-admin"})
+        app = inside.application(cluster, _TOKEN, folder)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="on", access_log=False)
         server = uvicorn.Server(config)
         running = asyncio.run_coroutine_threadsafe(server.serve(), self._loop)
@@ -199,7 +199,7 @@ def world(loop: Loop, folder: Path, forge: Forge) -> Iterator[World]:
 
     cluster = loop.call(build)
     forge.push("argo/charts", charts())
-    with loop.serving(cluster) as address:
+    with loop.serving(cluster, folder) as address:
         target = kubeconfig.Cluster(address, ssl.create_default_context(), _TOKEN)
         settings = Settings(target, folder / "clones", Addresses(PUBLIC, forge.endpoint), poll=3600)
         with ArgoCD(settings) as argocd:
