@@ -1,6 +1,7 @@
 """The cloud stack, applied to an AWS of our own: what is there, who may do what, and that nothing is left."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -11,16 +12,14 @@ RESOURCES = 64
 """Resource instances in three zones with a NAT gateway in each."""
 
 
-def test_resources_are_counted(life: Life, capsys: pytest.CaptureFixture[str]) -> None:
-    """As many as the README says; the figure and the times are printed."""
-    with capsys.disabled():
-        steps = ", ".join(f"{step} {seconds} s" for step, seconds in life.seconds.items())
-        print(f"\n{RESOURCES} resources of the cloud applied and destroyed ({steps})")
-
+def test_resources_are_counted(life: Life, record_property: Callable[[str, object], None]) -> None:
+    """As many as the README says."""
     assert f"Plan: {RESOURCES} to add, 0 to change, 0 to destroy." in life.said["plan"]
     assert f"Apply complete! Resources: {RESOURCES} added, 0 changed, 0 destroyed." in life.said["up"]
     assert f"Destroy complete! Resources: {RESOURCES} destroyed." in life.said["down"]
     assert f"{RESOURCES} resources" in (terraform.AWS / "README.md").read_text()
+    steps = ", ".join(f"{step} {seconds} s" for step, seconds in life.seconds.items())
+    record_property("figure", f"terraform: {RESOURCES} resources of the cloud applied and destroyed ({steps})")
 
 
 @pytest.mark.parametrize("stack", ["cloud", "cluster"])
