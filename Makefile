@@ -7,7 +7,8 @@ SHELL := /bin/bash
 
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 BIN := .venv/bin
-WORKERS ?= 2
+# Test processes. Not WORKERS: functions-framework would take that for its own.
+PROCESSES ?= 2
 DEMO ?=
 TESTS ?= tests
 # What `make install-check` runs: the chart, an installation of it, its rights, images and Terraform.
@@ -42,13 +43,13 @@ demo: .venv/.installed
 test: .venv/.infrastructure
 ifeq ($(TESTS),tests)
 	$(MAKE) --no-print-directory install-check
-	$(BIN)/pytest tests $(INSTALLATION:%=--ignore=%) -q -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest tests $(INSTALLATION:%=--ignore=%) -q -n $(PROCESSES) --dist loadfile
 else
-	$(BIN)/pytest $(TESTS) -q -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest $(TESTS) -q -n $(PROCESSES) --dist loadfile
 endif
 
 install-check: .venv/.infrastructure
-	$(BIN)/pytest $(INSTALLATION) -q -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest $(INSTALLATION) -q -n $(PROCESSES) --dist loadfile
 	@$(BIN)/python -m tests.knative.figures
 
 sbom: | $(UV)

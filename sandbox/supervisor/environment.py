@@ -5,8 +5,15 @@ from collections.abc import Mapping
 from typing import Final
 
 _LOOPBACK: Final = "127.0.0.1,localhost"
-_OURS: Final = ("INFRAFORGE_", "GIT_")
+_OURS: Final = ("INFRAFORGE_", "GIT_", "FUNCTION_", "GUNICORN_")
 _KEPT: Final = ("GIT_EXEC_PATH",)
+_SERVERS: Final = frozenset(
+    {
+        *("PORT", "HOST", "DEBUG", "WORKERS", "THREADS", "WEB_CONCURRENCY", "ENTRY_POINT", "K_SERVICE"),
+        *("CLOUD_RUN_TIMEOUT_SECONDS", "THREADED_TIMEOUT_ENABLED", "LOG_EXECUTION_ID"),
+    }
+)
+"""What functions-framework and gunicorn read besides: how a function is served is said by who starts it alone."""
 
 
 def base() -> dict[str, str]:
@@ -15,7 +22,11 @@ def base() -> dict[str, str]:
     Settings of an installation, Git's own variables and its user-wide configuration (URL rewriting, signing, hooks)
     stay outside, and a proxy is never asked for what listens on the loopback interface.
     """
-    inherited = {name: value for name, value in os.environ.items() if name in _KEPT or not name.startswith(_OURS)}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or not (name.startswith(_OURS) or name in _SERVERS)
+    }
     return (
         inherited
         | _without_proxy(inherited)

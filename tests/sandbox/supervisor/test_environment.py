@@ -20,6 +20,15 @@ def test_settings_and_gits_variables_stay_outside(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
+    "name", ["WORKERS", "THREADS", "PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "FUNCTION_TARGET"]
+)
+def test_how_a_function_is_served_stays_outside(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A shell that has WORKERS=3 for something else would start three of each function, on one cache."""
+    monkeypatch.setenv(name, "3")
+    assert name not in base()
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [({}, "127.0.0.1,localhost"), ({"no_proxy": "example.com"}, "example.com,127.0.0.1,localhost")],
 )
