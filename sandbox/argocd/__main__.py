@@ -1,14 +1,10 @@
 """`python -m sandbox.argocd`: deploy what Git says until SIGTERM; GET /healthz is 200 while every watch is open."""
 
 import argparse
-import logging
-import signal
 import sys
-import threading
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from sandbox import watcher
 from sandbox.argocd.api import ApiError
 from sandbox.argocd.controller import POLL, ArgoCD, EngineMissing, Settings
 from sandbox.argocd.repositories import Addresses
@@ -18,17 +14,12 @@ from sandbox.source import kubeconfig
 def main() -> None:
     """Parse the command line and work."""
     arguments = _parser().parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its line per request says nothing that the objects do not
-    ending = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    watcher.configure_logging()
+    ending = watcher.ending()
     try:
         argocd = ArgoCD(_settings(arguments))
-        with argocd, ThreadingHTTPServer((arguments.host, arguments.port), partial(_Probe, argocd)) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        with argocd, watcher.answering(arguments.host, arguments.port, lambda: argocd.problems):
             ending.wait()
-            server.shutdown()
     except (OSError, ValueError, KeyError, ApiError, EngineMissing) as error:
         sys.exit(f"ArgoCD does not start: {error}")
 
@@ -64,26 +55,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         mirrors=mirrors,
         poll=arguments.poll_interval,
     )
-
-
-class _Probe(BaseHTTPRequestHandler):
-    """Answers GET /healthz."""
-
-    def __init__(self, argocd: ArgoCD, *rest: object) -> None:
-        self._argocd = argocd
-        super().__init__(*rest)  # type: ignore[arg-type]  # the server's own three
-
-    def do_GET(self) -> None:
-        """200 while every watch is open, 503 otherwise."""
-        shut = self._argocd.problems
-        body = f"no watch open: {', '.join(shut)}\n" if shut else "ok\n"
-        self.send_response(503 if shut else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing of probes."""
 
 
 if __name__ == "__main__":

@@ -1,14 +1,10 @@
 """`python -m sandbox.node`: run our own Jobs and Pods until SIGTERM; GET /healthz is 200 while every watch is open."""
 
 import argparse
-import logging
-import signal
 import sys
-import threading
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from sandbox import watcher
 from sandbox.argocd.api import ApiError
 from sandbox.node.node import SYNC, Node, Settings
 
@@ -16,22 +12,14 @@ from sandbox.node.node import SYNC, Node, Settings
 def main() -> None:
     """Parse the command line and work."""
     arguments = _parser().parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its line per request says nothing that the objects do not
-    ending = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    watcher.configure_logging()
+    ending = watcher.ending()
     try:
         settings = Settings(
             arguments.kubeconfig, arguments.data_dir, arguments.back_off, arguments.sync, arguments.logs
         )
-        with (
-            Node(settings) as node,
-            ThreadingHTTPServer((arguments.host, arguments.port), partial(_Probe, node)) as server,
-        ):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Node(settings) as node, watcher.answering(arguments.host, arguments.port, lambda: node.problems):
             ending.wait()
-            server.shutdown()
     except (OSError, ValueError, KeyError, ApiError) as error:
         sys.exit(f"the node does not start: {error}")
 
@@ -57,26 +45,6 @@ def _parser() -> argparse.ArgumentParser:
         "--logs", type=Path, help="folder of NAMESPACE/POD/CONTAINER.log, the API server's --pod-logs (DATA_DIR/logs)"
     )
     return parser
-
-
-class _Probe(BaseHTTPRequestHandler):
-    """Answers GET /healthz."""
-
-    def __init__(self, node: Node, *rest: object) -> None:
-        self._node = node
-        super().__init__(*rest)  # type: ignore[arg-type]  # the server's own three
-
-    def do_GET(self) -> None:
-        """200 while every watch is open, 503 otherwise."""
-        shut = self._node.problems
-        body = f"not working: {', '.join(shut)}\n" if shut else "ok\n"
-        self.send_response(503 if shut else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing of probes."""
 
 
 if __name__ == "__main__":

@@ -5,11 +5,10 @@ import logging
 import signal
 import sys
 import threading
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
+from sandbox import watcher
 from sandbox.serving.bell import Bell
 
 SELECTOR: Final = "app.kubernetes.io/part-of=infraforge"
@@ -29,15 +28,13 @@ def main() -> None:
     parser.add_argument("--kubeconfig", type=Path, required=True, help="of the sandbox's API server")
     parser.add_argument("--root", type=Path, required=True, help="the sandbox's directory")
     arguments = parser.parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its line per request says nothing that the objects do not
+    watcher.configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         bell = Bell(arguments.kubeconfig, SELECTOR)
     except (OSError, ValueError, LookupError) as error:
         sys.exit(f"--kubeconfig: {error}")
-    with ThreadingHTTPServer((arguments.host, arguments.port), partial(_Probe, bell)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with watcher.answering(arguments.host, arguments.port, lambda: bell.shut):
         bell.start()
         _work(arguments.root, bell)
 
@@ -56,25 +53,6 @@ def _work(root: Path, bell: Bell) -> None:
             except Exception:  # whatever it is: the next change may be in order
                 log.exception("the installation could not be followed")
         rollout.reap()
-
-
-class _Probe(BaseHTTPRequestHandler):
-    """Answers GET /healthz."""
-
-    def __init__(self, bell: Bell, *rest: object) -> None:
-        self._bell = bell
-        super().__init__(*rest)  # type: ignore[arg-type]  # the server's own three
-
-    def do_GET(self) -> None:
-        """200 while every watch is open, 503 otherwise."""
-        shut = self._bell.shut
-        body = f"no watch open: {', '.join(shut)}\n" if shut else "ok\n"
-        self.send_response(503 if shut else 200)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        """A probe is nothing to tell of."""
 
 
 if __name__ == "__main__":
