@@ -173,7 +173,7 @@ class _Letters:
 
     def replay(self, letters: Sequence[Mapping[str, Any]], timeout: float) -> list[_State]:
         """Ask for all of them, and look until each is sent or refused, `timeout` seconds at most."""
-        from shared.claims.deadletter import REPLAY  # noqa: PLC0415 - as above
+        from shared.claims.deadletter import REPLAY  # noqa: PLC0415 - pydantic again, for `replay` alone
 
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         waiting = {_name(one): one for one in letters}
@@ -231,7 +231,7 @@ def _document(letter: Mapping[str, Any], *, with_data: bool) -> dict[str, Any]:
 
 
 def _data(letter: Mapping[str, Any]) -> Any:
-    from functions.deadletters.letter import event_of  # noqa: PLC0415 - as above
+    from functions.deadletters.letter import event_of  # noqa: PLC0415 - pydantic again, for `show` alone
 
     try:
         _, data = event_of(dict(letter))

@@ -171,7 +171,7 @@ class Senders:
 
 def _usable(key: dict[str, Any]) -> "tuple[str, tuple[str, PyJWK]] | None":
     """Id, algorithm and key, of a public key that signatures are checked with; None for any other."""
-    import jwt  # noqa: PLC0415 - as above
+    import jwt  # noqa: PLC0415 - keys are read where identities are checked, and nowhere else
 
     algorithm = _ALGORITHMS.get(f"{key.get('kty')} {key.get('crv', '')}".strip())
     kid = key.get("kid")

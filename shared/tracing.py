@@ -48,8 +48,8 @@ class Tracing:
         self._tracer: Any = None
         if exporter is not None:
             from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - 0.2 s that only who exports pays
-            from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
+            from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - only who exports has it
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - only who exports has it
 
             self._provider = TracerProvider(resource=Resource.create({"service.name": service}))
             self._provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -73,7 +73,7 @@ class Tracing:
             yield
             return
         from opentelemetry.trace import SpanKind  # noqa: PLC0415 - only who exports has it
-        from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 - likewise
+        from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 - only who exports has it
             TraceContextTextMapPropagator,
         )
 

@@ -57,7 +57,7 @@ def install(kubeconfig: Path, namespaces: Sequence[str]) -> None:
     `shared.kube` raises, and `NotEstablished`.
     """
     from shared.kube.client import Resource  # noqa: PLC0415 - the Kubernetes library takes most of a second to import
-    from shared.kube.connection import connect  # noqa: PLC0415 - as above
+    from shared.kube.connection import connect  # noqa: PLC0415 - it brings the Kubernetes library along
 
     kube = connect(kubeconfig)
     kinds = Resource("apiextensions.k8s.io/v1", "customresourcedefinitions")

@@ -88,14 +88,14 @@ class Tokens:
 
     def keys(self) -> Json:
         """Return the public key as a JSON Web Key Set, as `/openid/v1/jwks` shows it."""
-        from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415 - as above
+        from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415 - it brings cryptography along
 
         key = json.loads(RSAAlgorithm.to_jwk(self._key.public_key()))
         head = {"use": "sig", "kty": key["kty"], "kid": self._key_id, "alg": _ALGORITHM}
         return {"keys": [head | {"n": key["n"], "e": key["e"]}]}
 
     def _verified(self, token: str) -> Json:
-        import jwt  # noqa: PLC0415 - as above
+        import jwt  # noqa: PLC0415 - a start checks no token
 
         try:
             claims: Json = jwt.decode(
@@ -138,8 +138,8 @@ class Tokens:
 
     @cached_property
     def _key(self) -> Any:
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as above
-        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - 0.1 s, for a key that most starts do not need
+        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 - only the first token needs a key
 
         if not self._key_file.exists():
             made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -149,7 +149,7 @@ class Tokens:
 
     @cached_property
     def _key_id(self) -> str:
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - 0.1 s, for a key that most starts do not need
 
         encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         digest = hashlib.sha256(self._key.public_key().public_bytes(encoding, form)).digest()
