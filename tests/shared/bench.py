@@ -13,6 +13,7 @@ from shared.kinds import PLATFORM
 from shared.memory import Memory, Settled
 from shared.reconciler import Inputs, Reconciler
 from shared.telemetry import Metrics
+from shared.tracing import Tracing
 from shared.web import Reply
 from tests.fakes import FakeKube
 
@@ -83,9 +84,11 @@ class Bench:
         converge: Converge = ready,
         kube: FakeKube | None = None,
         clock: Callable[[], float] = time.monotonic,
+        tracing: Tracing | None = None,
     ) -> None:
         self.kube = kube or FakeKube()
         self.clock = clock
+        self.tracing = tracing
         self.pauses: list[float] = []
         self.metrics = Metrics()
         self.steps: list[str] = []
@@ -103,6 +106,7 @@ class Bench:
             metrics=self.metrics,
             pause=self.pauses.append,
             trace=self.steps.append,
+            tracing=self.tracing,
             now=lambda: NOW,
             clock=self.clock,
         )

@@ -6,12 +6,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim
 from shared.errors import Forbidden, GiteaUnavailable, InvalidClaim, KubeUnavailable, NotBootstrapped, TransientError
 from shared.events import BOOTSTRAPPED, PING, SERVICES, ClaimRef, Delivery, Event, Version
 from shared.kinds import PLATFORM
+from shared.tracing import Tracing
 from tests.fakes import FakeKube
 from tests.shared.bench import INPUTS, REPLY, UPDATE, Bench, Failing, document, ready
 
@@ -150,6 +152,7 @@ def test_a_resync_counts_the_claims() -> None:
     bench.put(document("good"))
     resync(bench)
     bench.put(document("new", environment="qa"))
+    bench.put(document("other", environment="qa"))
     bench.reconciler.react(Event("e", SERVICES, environment=("nonprod", "qa")))
 
     def counted(status: str) -> float | None:
@@ -159,7 +162,7 @@ def test_a_resync_counts_the_claims() -> None:
     assert (counted("True"), counted("Unknown")) == (0, 1)
     bench.put(document("newer", environment="prod"))
     resync(bench)
-    assert (counted("True"), counted("Unknown")) == (2, 1)
+    assert (counted("True"), counted("Unknown")) == (3, 1)
 
 
 STRANGE: list[tuple[object, str]] = [
@@ -424,3 +427,17 @@ def test_one_look_answers_for_all_events_that_came_before_it() -> None:
         thread.join(10)
     assert bench.handler.converged == ["p", "p"], "the first, which started over at the changed claim"
     assert bench.kube.reads == 2
+
+
+def test_every_claim_of_a_resync_is_in_its_trace() -> None:
+    """They are looked at in other threads."""
+    exporter = InMemorySpanExporter()
+    tracing = Tracing(exporter)
+    bench = Bench(tracing=tracing)
+    for name in "abc":
+        bench.put(document(name, environment=name))
+    with tracing.event(PING, "e", f"00-{'4b' * 16}-{'0a' * 8}-01"):
+        resync(bench)
+    tracing.close()
+    traces = [(span.name, f"{span.context.trace_id:032x}") for span in exporter.get_finished_spans() if span.context]
+    assert sorted(traces) == [*[("converge PlatformClaim", "4b" * 16)] * 3, (f"{PING} process", "4b" * 16)]

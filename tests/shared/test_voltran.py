@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.changes import Change, Plan, Written, others
 from shared.claims import ServiceRow
@@ -10,6 +11,7 @@ from shared.drift import Drift
 from shared.git import Transaction, parse
 from shared.history import PastCommit
 from shared.telemetry import Metrics
+from shared.tracing import COMMIT, Tracing
 from tests.shared.voltran import CHANGE, REF, SCOPE, SET, A, B, FakeGit, FakeGitea, attempt, planned, voltran
 
 
@@ -197,3 +199,17 @@ def test_in_a_shared_folder_the_claims_own_commit_is_looked_for_row_by_row() -> 
     found = voltran(FakeGit(), known).provenance.commit("o", Written(CHANGE), attempt(), SCOPE)
     assert found is not None
     assert found.sha == "own"
+
+
+def test_a_commit_and_its_trace_name_each_other() -> None:
+    git, exporter = FakeGit([A]), InMemorySpanExporter()
+    tracing = Tracing(exporter)
+    one = attempt()
+    one.trace_id = "4b" * 16
+    with tracing.claim("PlatformClaim/dev/p"):
+        written = voltran(git, tracing=tracing).write("o", one, planned(), SCOPE)
+    tracing.close()
+    [span] = exporter.get_finished_spans()
+    assert span.attributes is not None
+    assert span.attributes[COMMIT] == written.commit
+    assert f"Trace-Id: {'4b' * 16}" in git.message

@@ -12,14 +12,16 @@ from functions.bootstrap import main as bootstrap
 from functions.bootstrap.settings import BootstrapSettings
 from functions.platform import main as platform
 from functions.platform.settings import PlatformSettings
-from shared.errors import PermanentError
-from shared.events import BOOTSTRAPPED, PING, Delivery, DeploymentRef, Event
+from shared.errors import KubeUnavailable, PermanentError
+from shared.events import BOOTSTRAPPED, PING, ClaimRef, Delivery, DeploymentRef, Event
 from shared.kinds import PLATFORM
 from shared.removal import Limits
 from shared.settings import Settings
+from shared.steps import READ
 from shared.wiring import Wiring
 from tests.shared.kube.server import Answers, kubeconfig, serving
 
+CHANGED = "dev.knative.apiserver.resource.update"
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -130,3 +132,18 @@ def test_an_event_is_traced_to_a_collector(tmp_path: Path) -> None:
     (asked,) = answers.asked
     assert (asked.method, asked.path) == ("POST", "/v1/traces")
     assert b"infraforge-platform" in asked.raw
+
+
+def test_the_steps_of_a_claim_are_in_its_span(tmp_path: Path) -> None:
+    """As far as it came: nobody answers for the Kubernetes API here."""
+    answers = Answers()
+    answers.give(200, b"")
+    handler: Any = Listening()
+    with serving(answers) as url:
+        wiring = Wiring(PlatformSettings(**given(tmp_path, traces_endpoint=url)))
+        with pytest.raises(KubeUnavailable):
+            wiring.reactor(PLATFORM, handler)(Event("e", CHANGED, ClaimRef("PlatformClaim", "dev", "p")))
+        wiring.tracing.close()
+    (asked,) = answers.asked
+    assert b"converge PlatformClaim" in asked.raw
+    assert READ.encode() in asked.raw

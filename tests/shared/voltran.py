@@ -16,6 +16,7 @@ from shared.kinds import PLATFORM
 from shared.kube.recorder import Recorder
 from shared.memory import Memory
 from shared.telemetry import Metrics
+from shared.tracing import Tracing
 from shared.voltran import Voltran
 from tests.fakes import FakeKube
 
@@ -121,6 +122,7 @@ def voltran(
     gitea: FakeGitea | None = None,
     metrics: Metrics | None = None,
     memory: Memory | None = None,
+    tracing: Tracing | None = None,
 ) -> Voltran:
     repository = cast("Repository", git or FakeGit())
     return Voltran(
@@ -131,6 +133,7 @@ def voltran(
         memory=memory or Memory(),
         pause=lambda _: None,
         together=1,
+        tracing=tracing,
     )
 
 
