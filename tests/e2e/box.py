@@ -28,6 +28,8 @@ CLAIMS = ("bootstrapclaims", "infrastructureclaims", "applicationclaims", "platf
 FUNCTIONS = ("bootstrap", "application", "platform")
 UPDATE = "dev.knative.apiserver.resource.update"
 PATIENCE = 60.0
+QUIET = 10
+"""Looks in a row that must find nothing new."""
 SELDOM = ("--resync-interval", "3600")
 """So that nothing is repaired by a ping that the test did not send."""
 GIT_ALONE = (*SELDOM, "--argocd", "off")
@@ -135,6 +137,17 @@ class Box:
             rows = [row for field in ("applications", "services", "namespaces") for row in status.get(field, ())]
             wrong += [f"{name}: {row['name']} names {row['commit']}" for row in rows if row["commit"] not in commits]
         return wrong
+
+    def wait_quiet(self) -> None:
+        """Wait until nothing is under way: the status that somebody waited for is an event too, and read after that."""
+
+        def look() -> bool:
+            load = httpx.get(f"{self.described['broker']['url']}/-/status", timeout=PATIENCE).json()["underWay"]
+            seen.append((load["deliveries"], self.voltran.requests()))
+            return seen[-1][0] == 0 and len(seen) >= QUIET and len(set(seen[-QUIET:])) == 1
+
+        seen: list[tuple[int, int]] = []
+        until(look, f"neither deliveries nor requests of Git are under way in {QUIET} looks, one after another")
 
     def versions(self) -> dict[str, str]:
         """Claim → resourceVersion: any write shows."""

@@ -111,6 +111,7 @@ def test_each_status_names_its_own_commit(box: Box, applied: dict[str, Any]) -> 
 def test_a_resync_afterwards_does_nothing(box: Box, applied: dict[str, Any]) -> None:
     """Neither a commit nor a status, and hardly a look: what is settled costs nothing."""
     assert applied
+    box.wait_quiet()
     head, versions, requests = box.voltran.head(), box.versions(), box.voltran.requests()
     box.ping()
     assert box.voltran.head() == head

@@ -149,6 +149,7 @@ def test_a_deleted_claim_takes_its_workloads_along(running: Box) -> None:
 def test_a_thousand_events_that_change_nothing(running: Box) -> None:
     """ArgoCD writes its objects all the time: that costs no status, no Git and no annotation."""
     application = "application/dev-user-service"
+    running.wait_quiet()
     before = running.versions(), running.voltran.requests()
     told = yaml.safe_load(running.kubectl("get", application, "-n", "argocd", "-o", "json"))
     running.tell(told, times=1000)

@@ -248,6 +248,7 @@ def test_our_own_pushes_cause_no_work(box: Box) -> None:
     box.kubectl("patch", "appclaim/prod-apps", "-n", "prod", "--type=json", "-p", json.dumps(patch))
     box.wait_true()
     until(lambda: _delivered(box) > told, "Gitea has told of it")
+    box.wait_quiet()
     versions = box.versions()
     box.ping()
     assert len(box.voltran.log(f"{head}..main")) == 1

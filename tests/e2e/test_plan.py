@@ -78,6 +78,7 @@ def actual(box: Box) -> str:
 
 def test_a_platform_that_is_not_there_yet(empty: Box, tmp_path: Path) -> None:
     """Every claim of it at once, as the functions will write them one after the other."""
+    empty.wait_quiet()
     before = versions(empty)
     found = plan(empty, claims.examples(), CHANGES)
     assert all(not one["errors"] and one["files"] for one in found["claims"])
@@ -144,6 +145,7 @@ def another_environment() -> Document:
 def test_what_is_planned_is_what_is_written(box: Box, tmp_path: Path, change: Callable[[], Document]) -> None:
     """Byte for byte, and not before it is applied."""
     document = change()
+    box.wait_quiet()
     head, before = box.voltran.head(), versions(box)
     found = plan(box, [document], CHANGES)
     assert (box.voltran.head(), versions(box)) == (head, before)
