@@ -174,10 +174,8 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             return is_public(address.ipv4_mapped)
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address.sixtofour is not None and not is_public(address.sixtofour):
-            return False
-        if address not in _GLOBAL_UNICAST:
-            return False
+        if address.sixtofour is not None or address not in _GLOBAL_UNICAST:
+            return False  # 6to4 is given up (RFC 7526), and interpreters differ about it
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -22,7 +22,7 @@ def nobody(host: str, port: int) -> list[str]:
         ("8.8.8.8", True, "an ordinary address"),
         ("2606:4700::1111", True, "an ordinary IPv6 address"),
         ("64:ff9b::808:808", True, "NAT64 of a public address, as DNS64 hands out"),
-        ("2002:808:808::1", True, "6to4 of a public address"),
+        ("2002:808:808::1", False, "6to4: given up, whatever address is in it"),
         ("127.0.0.1", False, "loopback"),
         ("127.255.0.9", False, "the rest of loopback"),
         ("10.1.2.3", False, "private"),
