@@ -6,30 +6,20 @@ its last eight digits and its scopes are listed.
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
-from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError, without_credentials
-from shared.tls import trusting
+from shared.errors import Forbidden, GiteaUnavailable, PermanentError
+from shared.gitea.api import PAGE, Api, GiteaNotFound, GiteaRefused, GiteaUnauthorized, TokenAuth, as_described, part
+from shared.secret import fixed
 
-PAGE: Final = 50
 MAX_PAGES: Final = 100
-_STARTING: Final = frozenset({404, 408, 429})
-"""What a proxy says for a Gitea that is not there yet, beside 5xx."""
 _PLAIN: Final = "its user name and password are those of a site administrator without a second factor"
-
-OK: Final = 200
-CREATED: Final = 201
-UNAUTHORIZED: Final = 401
-FORBIDDEN: Final = 403
-NOT_FOUND: Final = 404
-UNPROCESSABLE: Final = 422
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Listed:
 
 
 class Administrator:
-    """A site administrator at `endpoint`. Raises `GiteaUnavailable`, and `Forbidden` for 401 and 403."""
+    """A site administrator at `endpoint`, who shows a password; raises as `shared.gitea.api` draws it."""
 
     def __init__(
         self,
@@ -63,39 +53,35 @@ class Administrator:
         authorities: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._auth = httpx.BasicAuth(username, password.get_secret_value())
+        auth = httpx.BasicAuth(username, password.get_secret_value())
+        self._api = Api(endpoint, auth, timeout=timeout, authorities=authorities, transport=transport)
         self._endpoint = endpoint
         self._username = username
-        self._http = httpx.Client(
-            base_url=f"{endpoint}/api/v1",
-            headers={"Accept": "application/json"},
-            timeout=timeout,
-            transport=transport,
-            verify=trusting(authorities),
-            follow_redirects=False,
-            trust_env=False,
-        )
 
     def close(self) -> None:
         """Give the connections back."""
-        self._http.close()
+        self._api.close()
 
     def greet(self) -> None:
         """Raise `GiteaUnavailable` while nobody answers, and what keeps us from being an administrator."""
-        answer = self._send("GET", "/user")
-        if answer.status_code in _STARTING:
-            raise GiteaUnavailable(f"{self._endpoint} answers {answer.status_code}")
-        user = self._document(answer, "/user")
-        if user.get("is_admin") is not True:
+        try:
+            user = self._request("GET", "/user")
+        except GiteaNotFound as error:  # a proxy's, for a Gitea that is not there yet
+            raise GiteaUnavailable(f"{self._endpoint}: {error}") from error
+        except GiteaRefused as error:
+            if error.status != httpx.codes.REQUEST_TIMEOUT:
+                raise
+            raise GiteaUnavailable(f"{self._endpoint}: {error}") from error
+        with as_described():
+            is_admin = user.get("is_admin") is True
+        if not is_admin:
             raise Forbidden(f'"{self._username}" is no site administrator of {self._endpoint}: see that {_PLAIN}')
 
     def ensure_user(self, name: str, email: str) -> bool:
         """Make the user, with a password that nobody keeps; False when there is one."""
-        if self._send("GET", f"/orgs/{_part(name)}").status_code == OK:
+        if self._exists(f"/orgs/{part(name)}"):
             raise PermanentError(f'"{name}" is an organization there: name another user in INFRAFORGE_GITEA_USER')
-        answer = self._send("GET", f"/users/{_part(name)}")
-        if answer.status_code != NOT_FOUND:
-            self._document(answer, f"/users/{name}")
+        if self._exists(f"/users/{part(name)}"):
             return False
         user = {
             "username": name,
@@ -104,114 +90,93 @@ class Administrator:
             "must_change_password": False,
             "send_notify": False,
         }
-        self._document(self._send("POST", "/admin/users", user), f'a new user "{name}" ({email})', CREATED)
+        try:
+            self._request("POST", "/admin/users", body=user)
+        except GiteaRefused as error:
+            raise PermanentError(
+                f'a new user "{name}" ({email}): {error}; see INFRAFORGE_GITEA_USER and INFRAFORGE_AUTHOR_EMAIL'
+            ) from error
         return True
 
     def tokens(self, user: str) -> list[Listed]:
         """All of the user's tokens."""
         found: list[Listed] = []
         for page in range(1, MAX_PAGES):
-            path = f"/users/{_part(user)}/tokens?page={page}&limit={PAGE}"
-            answer = self._send("GET", path)
-            rows = self._json(answer, path)
-            if not isinstance(rows, list):
-                raise _strange()
-            found += [_listed(row) for row in rows]
+            query = {"page": str(page), "limit": str(PAGE)}
+            rows = self._request("GET", f"/users/{part(user)}/tokens", query=query)
+            with as_described():
+                found += [_listed(row) for row in rows]
             if len(rows) < PAGE:
                 break
         return found
 
     def mint(self, user: str, name: str, scopes: Sequence[str]) -> SecretStr:
         """A new token of that name, which must be new."""
-        answer = self._send("POST", f"/users/{_part(user)}/tokens", {"name": name, "scopes": list(scopes)})
-        token = self._document(answer, f'a token for "{user}"', CREATED).get("sha1")
-        if not isinstance(token, str) or not token:
-            raise _strange()
+        answer = self._request("POST", f"/users/{part(user)}/tokens", body={"name": name, "scopes": list(scopes)})
+        with as_described():
+            token = answer["sha1"]
+            if not isinstance(token, str) or not token:
+                raise ValueError("no token")
         return SecretStr(token)
 
     def delete_token(self, user: str, name: str) -> None:
         """Revoke it; one that is gone already is no error."""
-        path = f"/users/{_part(user)}/tokens/{_part(name)}"
-        answer = self._send("DELETE", path)
-        if not answer.is_success and answer.status_code != NOT_FOUND:
-            raise self._failure(answer, path)
+        try:
+            self._request("DELETE", f"/users/{part(user)}/tokens/{part(name)}")
+        except GiteaNotFound:
+            return
 
     def works(self, token: SecretStr, scopes: Sequence[str]) -> bool:
         """Whether Gitea lets the token in; one that need not be able to ask who it is only has to be known."""
-        header = {"Authorization": f"token {token.get_secret_value()}"}
-        answer = self._ask(lambda: self._http.get("/user", headers=header))
-        if answer.status_code not in (OK, UNAUTHORIZED, FORBIDDEN):
-            raise self._failure(answer, "/user")
-        return answer.status_code == OK or (answer.status_code == FORBIDDEN and "read:user" not in scopes)
+        try:
+            self._api.request("GET", "/user", auth=TokenAuth(fixed(token)))
+        except GiteaUnauthorized:
+            return False
+        except Forbidden:
+            return "read:user" not in scopes
+        return True
 
     def owns(self, user: str, organization: str) -> bool | None:
         """Whether the user is one of its owners; None when there is no such organization."""
-        if self._send("GET", f"/orgs/{_part(organization)}").status_code == NOT_FOUND:
+        if not self._exists(f"/orgs/{part(organization)}"):
             return None
-        path = f"/users/{_part(user)}/orgs/{_part(organization)}/permissions"
-        answer = self._send("GET", path)
-        return answer.status_code != NOT_FOUND and self._document(answer, path).get("is_owner") is True
-
-    def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> httpx.Response:
-        return self._ask(lambda: self._http.request(method, path, json=body, auth=self._auth))
-
-    def _ask(self, request: Callable[[], httpx.Response]) -> httpx.Response:
         try:
-            answer = request()
-        except httpx.HTTPError as error:
-            raise GiteaUnavailable(f"{self._endpoint} does not answer: {type(error).__name__}: {error}") from error
-        if answer.status_code >= 500:  # noqa: PLR2004 - the first of HTTP's codes for a server's fault
-            raise GiteaUnavailable(f"{self._endpoint} answers {answer.status_code}: {_words(answer)}")
-        return answer
+            answer = self._request("GET", f"/users/{part(user)}/orgs/{part(organization)}/permissions")
+        except GiteaNotFound:
+            return False
+        with as_described():
+            return answer.get("is_owner") is True
 
-    def _document(self, answer: httpx.Response, what: str, status: int = OK) -> Mapping[str, Any]:
-        document = self._json(answer, what, status)
-        if not isinstance(document, Mapping):
-            raise _strange()
-        return document
-
-    def _json(self, answer: httpx.Response, what: str, status: int = OK) -> Any:
-        if answer.status_code != status:
-            raise self._failure(answer, what)
+    def _exists(self, path: str) -> bool:
         try:
-            return answer.json()
-        except (ValueError, RecursionError) as error:
-            raise _strange() from error
+            self._request("GET", path)
+        except GiteaNotFound:
+            return False
+        return True
 
-    def _failure(self, answer: httpx.Response, what: str) -> InfraForgeError:
-        said = f"{self._endpoint} answers {answer.status_code} to {what}: {_words(answer)}"
-        if answer.status_code == UNAUTHORIZED:
-            return Forbidden(f'{said}; it does not take the password of "{self._username}": see that {_PLAIN}')
-        if answer.status_code == FORBIDDEN:
-            return Forbidden(f"{said}; see that {_PLAIN}, and that the password need not be changed first")
-        if answer.has_redirect_location:
-            place = without_credentials(answer.headers["Location"])
-            return PermanentError(f"{said}; it sends us to {place}: name Gitea's own in INFRAFORGE_GITEA_ENDPOINT")
-        if answer.status_code == UNPROCESSABLE:
-            return PermanentError(f"{said}; see INFRAFORGE_GITEA_USER and INFRAFORGE_AUTHOR_EMAIL")
-        return PermanentError(said)
-
-
-def _listed(row: Any) -> Listed:
-    try:
-        return Listed(str(row["name"]), str(row["token_last_eight"]), frozenset(row.get("scopes") or ()))
-    except (LookupError, TypeError, AttributeError) as error:
-        raise _strange() from error
-
-
-def _strange() -> GiteaUnavailable:
-    return GiteaUnavailable("what answers is not Gitea's API: see INFRAFORGE_GITEA_ENDPOINT")
-
-
-def _part(name: str) -> str:
-    return quote(name, safe="")
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:
+        """As the administrator; who installs is told the address, the network's own words, and what to see to."""
+        try:
+            return self._api.request(method, path, query=query, body=body)
+        except GiteaUnauthorized as error:
+            raise Forbidden(
+                f'{self._endpoint}: {error}; it does not take the password of "{self._username}": see that {_PLAIN}'
+            ) from error
+        except Forbidden as error:
+            raise Forbidden(
+                f"{self._endpoint}: {error}; see that {_PLAIN}, and that the password need not be changed first"
+            ) from error
+        except GiteaUnavailable as error:
+            words = f": {error.__cause__}" if isinstance(error.__cause__, httpx.HTTPError) else ""
+            raise GiteaUnavailable(f"{self._endpoint}: {error}{words}") from error
 
 
-def _words(answer: httpx.Response) -> str:
-    """Gitea's own message, in one bounded line."""
-    try:
-        text = str(answer.json().get("message", ""))
-    except (ValueError, AttributeError, RecursionError):
-        text = answer.text[:2_000]
-    shown = "".join(character if character.isprintable() else " " for character in text[:2_000])
-    return " ".join(shown.split())[:200] or answer.reason_phrase
+def _listed(row: Mapping[str, Any]) -> Listed:
+    return Listed(str(row["name"]), str(row["token_last_eight"]), frozenset(row.get("scopes") or ()))

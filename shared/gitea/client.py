@@ -1,49 +1,27 @@
 """Organizations, repositories and webhooks over Gitea's API v1.
 
-Gitea's answers, which differ from what one would expect in many places, are recorded in tests/recordings/gitea; the
-library's exceptions and Gitea's refusals become ours in `_request` and nowhere else.
+Gitea's answers, which differ from what one would expect in many places, are recorded in tests/recordings/gitea.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
 
-from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError, without_credentials
+from shared.errors import Forbidden
 from shared.git import message
+from shared.gitea.api import PAGE, Api, GiteaNotFound, GiteaRefused, GiteaUnauthorized, TokenAuth, as_described, part
 from shared.history import PastCommit
 from shared.secret import Source
-from shared.tls import trusting
-
-PAGE: Final = 50
-"""Gitea caps a page at 50, whatever is asked."""
 
 MAX_PAGES: Final = 200
-
-CONNECTIONS: Final = 128
-"""Open at once and kept, above the number of a function's threads: httpx keeps 20, and the others shake hands again."""
 _EXISTS: Final = frozenset({409, 422})
 _EMPTY: Final = 409
-_MOST_WORDS: Final = 2_000
 """Of a list of commits: the repository has none."""
-
-
-class GiteaNotFound(PermanentError):
-    """There is no such thing, or our token may not see it: Gitea hides what is private behind a 404."""
-
-
-class GiteaRefused(PermanentError):
-    """Gitea does not accept the request as it stands."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -74,28 +52,18 @@ class Gitea:
         authorities: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._token = token
-        self._http = httpx.Client(
-            base_url=f"{endpoint}/api/v1",
-            headers={"Accept": "application/json"},
-            timeout=timeout,
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            transport=transport,
-            verify=trusting(authorities),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._api = Api(endpoint, TokenAuth(token), timeout=timeout, authorities=authorities, transport=transport)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._http.close()
+        self._api.close()
 
     def ensure_organization(self, name: str) -> bool:
         """Create the organization, private; False when it was there already."""
-        if self._exists(f"/orgs/{_part(name)}"):
+        if self._exists(f"/orgs/{part(name)}"):
             return False
         created = self._create("/orgs", {"username": name, "visibility": "private"})
-        if not created and not self._exists(f"/orgs/{_part(name)}"):  # Gitea: 422 also when a user has the name
+        if not created and not self._exists(f"/orgs/{part(name)}"):  # Gitea: 422 also when a user has the name
             raise Forbidden(
                 f'the organization "{name}" cannot be created: the name belongs to a user, is reserved, or is an '
                 "organization that our token may not see; choose another spec.gitea.organization or grant access",
@@ -105,11 +73,11 @@ class Gitea:
 
     def ensure_repository(self, organization: str, name: str) -> bool:
         """Create the repository, private and empty; False when it was there already."""
-        if self._exists(f"/repos/{_part(organization)}/{_part(name)}"):
+        if self._exists(f"/repos/{part(organization)}/{part(name)}"):
             return False
         body = {"name": name, "private": True, "auto_init": False, "default_branch": "main"}
         try:
-            return self._create(f"/orgs/{_part(organization)}/repos", body)
+            return self._create(f"/orgs/{part(organization)}/repos", body)
         except (GiteaNotFound, Forbidden) as error:
             raise Forbidden(
                 f'our token may not create repositories in the organization "{organization}": '
@@ -120,15 +88,15 @@ class Gitea:
     def head(self, organization: str, repository: str, branch: str = "main") -> str | None:
         """The commit a branch stands on; None when the branch or the repository does not exist."""
         try:
-            answer = self._request("GET", f"/repos/{_part(organization)}/{_part(repository)}/branches/{_part(branch)}")
+            answer = self._request("GET", f"/repos/{part(organization)}/{part(repository)}/branches/{part(branch)}")
         except GiteaNotFound:
             return None
-        with _as_described():
+        with as_described():
             return str(answer["commit"]["id"])
 
     def last_commit(self, organization: str, repository: str, path: str) -> PastCommit | None:
         """The last commit on the default branch that changed `path`; None when none did."""
-        where = f"/repos/{_part(organization)}/{_part(repository)}/commits"
+        where = f"/repos/{part(organization)}/{part(repository)}/commits"
         query = {"path": path, "limit": "1", "stat": "false", "verification": "false", "files": "false"}
         try:
             answer = self._request("GET", where, query=query)
@@ -140,7 +108,7 @@ class Gitea:
             raise
         if not answer:
             return None
-        with _as_described():
+        with as_described():
             commit = answer[0]["commit"]
             when = _moment(commit["committer"]["date"])
             author = f"{commit['author']['name']} <{commit['author']['email']}>"
@@ -151,9 +119,9 @@ class Gitea:
         """The organization's webhooks, ours and everybody's."""
         for page in range(1, MAX_PAGES):
             listed = self._request(
-                "GET", f"/orgs/{_part(organization)}/hooks", query={"page": str(page), "limit": str(PAGE)}
+                "GET", f"/orgs/{part(organization)}/hooks", query={"page": str(page), "limit": str(PAGE)}
             )
-            with _as_described():
+            with as_described():
                 found = [_hook(one) for one in listed or []]
             yield from found
             if len(found) < PAGE:
@@ -167,12 +135,12 @@ class Gitea:
             "events": sorted(events),
             "config": {"url": url, "content_type": "json", "secret": secret.get_secret_value()},
         }
-        self._request("POST", f"/orgs/{_part(organization)}/hooks", body=body)
+        self._request("POST", f"/orgs/{part(organization)}/hooks", body=body)
 
     def delete_hook(self, organization: str, hook: Hook) -> None:
         """Remove a webhook; one that is gone already is no error."""
         try:
-            self._request("DELETE", f"/orgs/{_part(organization)}/hooks/{hook.id}")
+            self._request("DELETE", f"/orgs/{part(organization)}/hooks/{hook.id}")
         except GiteaNotFound:
             return
 
@@ -205,23 +173,14 @@ class Gitea:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Any:
-        token = self._token()
         try:
-            response = self._http.request(method, path, params=query, json=body, headers=_shown(token))
-            if response.status_code == httpx.codes.UNAUTHORIZED and (renewed := self._token()) != token:
-                response = self._http.request(method, path, params=query, json=body, headers=_shown(renewed))
-        except httpx.HTTPError as error:
-            raise GiteaUnavailable(f"Gitea does not answer: {type(error).__name__}") from error
-        if not response.is_success:
-            raise _failure(response, path)
-        try:
-            return response.json() if response.content else None
-        except (ValueError, RecursionError) as error:
-            raise GiteaUnavailable("Gitea answered with something that is not JSON") from error
-
-
-def _shown(token: SecretStr) -> dict[str, str]:
-    return {"Authorization": f"token {token.get_secret_value()}"}
+            return self._api.request(method, path, query=query, body=body)
+        except GiteaUnauthorized as error:
+            raise Forbidden(
+                "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN, or what is in the file that "
+                f"INFRAFORGE_GITEA_TOKEN_FILE names ({error})",
+                reason="TokenRefused",
+            ) from error
 
 
 def _hook(document: Mapping[str, Any]) -> Hook:
@@ -233,56 +192,9 @@ def _hook(document: Mapping[str, Any]) -> Hook:
     )
 
 
-@contextmanager
-def _as_described() -> Iterator[None]:
-    """JSON of another shape is a proxy's or another server's: Gitea may be back later."""
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise GiteaUnavailable("Gitea answered with something else than its API describes") from error
-
-
 def _moment(text: str) -> datetime:
     """A commit's time; one that no calendar has, for whoever commits sets the clock, is the earliest there is."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return datetime.min.replace(tzinfo=UTC)
-
-
-def _part(name: str) -> str:
-    return quote(name, safe="")
-
-
-def _failure(response: httpx.Response, path: str) -> InfraForgeError:
-    status, words = response.status_code, _words(response)
-    if status == 401:  # noqa: PLR2004 - HTTP's own numbers are their names
-        return Forbidden(
-            "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN, or what is in the file that "
-            f"INFRAFORGE_GITEA_TOKEN_FILE names ({words})",
-            reason="TokenRefused",
-        )
-    if status == 403:  # noqa: PLR2004 - as above
-        return Forbidden(f"Gitea refuses us at {path}: {words}", reason="GiteaForbidden")
-    if status == 404:  # noqa: PLR2004 - as above
-        return GiteaNotFound(f"Gitea has no {path}: {words}", reason="NotFound")
-    if status == 429 or status >= 500:  # noqa: PLR2004 - as above
-        return GiteaUnavailable(f"Gitea answered {status}: {words}")
-    if response.has_redirect_location:
-        place = without_credentials(response.headers["Location"])
-        return GiteaRefused(
-            f"Gitea sends us from {path} to {place}: undo the renaming there, or name Gitea's own address in "
-            "INFRAFORGE_GITEA_ENDPOINT",
-            status,
-        )
-    return GiteaRefused(f"Gitea refuses {path} ({status}): {words}", status)
-
-
-def _words(response: httpx.Response) -> str:
-    """Gitea's own message, in one bounded line."""
-    try:
-        message = str(response.json().get("message", ""))
-    except (ValueError, AttributeError, RecursionError):
-        message = response.text
-    shown = "".join(character if character.isprintable() else " " for character in message[:_MOST_WORDS])
-    return " ".join(shown.split())[:200] or response.reason_phrase

@@ -406,7 +406,8 @@ UNFIT = [
      f"You must change your password.; {ADMIN}, and that the password need not be changed first", "a fresh account"),
     (answering(200, {"login": "x", "is_admin": False}), Forbidden, f": {ADMIN}", "no administrator"),
     (answering(301, {}, {"Location": "https://u:p@git.example.com/api/v1/user?x=y"}), PermanentError,
-     "it sends us to https://git.example.com/api/v1/user: name Gitea's own in INFRAFORGE_GITEA_ENDPOINT", "TLS"),
+     "to https://git.example.com/api/v1/user: undo the renaming there, or name Gitea's own address in INFRAFORGE_GITEA",
+     "TLS"),
 ]  # fmt: skip
 
 
@@ -430,6 +431,7 @@ AWAY: list[tuple[Callable[[httpx.Request], httpx.Response], str]] = [
     (_refusing, "nobody listens yet"),
     (lambda _: httpx.Response(503, text="<html>no endpoints"), "a proxy before a Gitea that starts"),
     (lambda _: httpx.Response(404, text="default backend"), "an ingress that does not know it yet"),
+    (lambda _: httpx.Response(408), "a proxy that gave up on a Gitea that starts"),
     (lambda _: httpx.Response(200, text="<html>Installation"), "Gitea's own page while it is installed"),
 ]
 

@@ -12,7 +12,7 @@ from sandbox.apiserver.tls import Certificates, ensure_certificates
 from shared.errors import Forbidden, GiteaUnavailable, PermanentError
 from shared.git import Author, Remote, Repository
 from shared.gitea import Gitea
-from shared.gitea.client import GiteaNotFound
+from shared.gitea.api import GiteaNotFound
 from shared.secret import fixed
 from shared.tls import trusting
 from tests.shared.git.backend import Backend

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError
 from shared.gitea import Gitea, Hook
-from shared.gitea.client import GiteaNotFound, GiteaRefused
+from shared.gitea.api import GiteaNotFound, GiteaRefused
 from tests.shared.gitea.edge import ENDPOINT, TOKEN, Edge, client, recorded
 
 

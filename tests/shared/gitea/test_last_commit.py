@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from shared.git import Record, compose
-from shared.gitea.client import GiteaRefused
+from shared.gitea.api import GiteaRefused
 from shared.history import PastCommit
 from tests.shared.gitea.edge import Edge, client, recorded
 
