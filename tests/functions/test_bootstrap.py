@@ -11,7 +11,9 @@ from functions.bootstrap.desired import hook_fingerprint
 from shared.claims import BootstrapClaim
 from shared.errors import KubeConflict, TransientError
 from shared.events import BOOTSTRAPPED
+from shared.gitea import Gitea
 from shared.kube.client import Document, Resource
+from shared.secret import fixed
 from tests.fakes import FakeKube
 from tests.functions.gitea import GiteaServer
 from tests.functions.platform import GITEA_URL, Platform, condition, example, ready
@@ -262,9 +264,11 @@ def test_organization_that_is_not_ours_to_write(gitea_server: GiteaServer, tmp_p
 def test_gitea_down_is_tried_again(platform: Platform) -> None:
     """The status says so, and the Broker is asked to come back."""
     put = platform.claim(example("bootstrap-claim.yaml"))
-    platform.gitea._http.base_url = httpx.URL("http://127.0.0.1:9/api/v1/")
+    platform.gitea.close()
+    platform.gitea = Gitea("http://127.0.0.1:9", fixed(platform.server.token), timeout=10)
     with pytest.raises(TransientError):
         platform.react(put)
     assert ready(platform.live(put)) == ("False", "GiteaUnavailable", "Gitea does not answer: ConnectError")
     assert condition(platform.live(put), "Reconciling")[0] == "True"
     assert BootstrapClaim.model_validate(platform.live(put)).status.phase is None
+    platform.gitea.close()
