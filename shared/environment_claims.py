@@ -9,8 +9,7 @@ Each has one folder in which every sub-folder is a row of the claim, and one App
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic
+from typing import Any, Final
 
 from shared import leaks
 from shared.admission import Admission, EnvironmentClaimT
@@ -18,17 +17,16 @@ from shared.attempt import Attempt
 from shared.changes import Plan, Written
 from shared.claims import place
 from shared.claims.names import is_label
-from shared.claims.status import ClaimStatus, Row
+from shared.claims.status import ClaimStatus
 from shared.conditions import COMMITTED, VALID
-from shared.deploying import LastMile, Outcome, Snapshot, View, role_of, status_with, targets, with_deployed
-from shared.drafts import Hold, held_row
+from shared.deploying import LastMile, Snapshot, role_of, status_with
+from shared.environment_conclusion import Conclusion, Pass
 from shared.environment_rows import DraftT, EnvironmentRows, Fate
 from shared.environments import Environment, check_names, locate
 from shared.errors import ConfirmationRequired, InfraForgeError, Waiting
 from shared.events import DeploymentRef, Event
 from shared.finalizer import hold, is_held, let_go, reread_held
 from shared.git import Transaction
-from shared.memory import Settled
 from shared.reconciler import Inputs
 from shared.removal import Limits, Removal, is_confirmed, request
 from shared.rendering.gate import Gate
@@ -37,22 +35,9 @@ from shared.voltran import Voltran
 from shared.web import Reply
 from shared.wording import listed
 
-CONFIRMATION: Final = ConfirmationRequired.__name__
 MAX_NAMED: Final = 5
 MAX_ASKED: Final = 20
 """Folders that a status does not name, and that Gitea is asked about in one look."""
-
-
-_KEPT: Final = Hold(CONFIRMATION, "it is no longer in the claim, and goes when that is confirmed")
-
-
-@dataclass
-class _Pass(Generic[DraftT]):
-    """What the last run of a write decided."""
-
-    draft: DraftT | None = None
-    request: str | None = None
-    kept: Sequence[str] = ()
 
 
 class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
@@ -66,6 +51,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         self._limits = limits
         self._last_mile = last_mile
         self._gate = gate
+        self._conclusion = Conclusion(self, voltran.provenance, last_mile)
 
     def announce(self, attempt: Attempt[EnvironmentClaimT]) -> Reply | None:
         """Nobody waits for these claims."""
@@ -100,18 +86,18 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         hold(attempt)
         self.prepare(attempt, environment)
         self._rehearse(attempt, environment)
-        last: _Pass[DraftT] = _Pass()
+        last: Pass[DraftT] = Pass()
 
         def plan(git: Transaction) -> Plan:
             reread_held(attempt, deleting=False)
             return self._plan(git, attempt, environment, last)
 
-        written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
+        written = self._voltran.write(environment.organization, attempt, plan, self.scope(environment))
         attempt.begin(DEPLOY)
         if self.set_path(environment) in written.touched:
             self._last_mile.bring_set(self.place(environment))
         self._last_mile.remove_rows(self.place(environment), (*self.names(attempt.claim), *last.kept))
-        self._report(attempt, environment, last, written)
+        self._conclusion.tell(attempt, environment, last, written)
 
     def concerned(self, ref: DeploymentRef) -> Mapping[str, str] | None:
         """Claims of the environment, if it is this half of it, or of a whole cluster type that is served."""
@@ -132,14 +118,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         bootstraps = at.beside(self._admission.bootstraps) if at else self._admission.bootstraps()
         environment = locate(bootstraps, spec.clusterType, spec.environment)
         rows = getattr(status, self.rows)
-        return status_with(status, self.rows, rows, self._deployment(claim, environment, rows, at), now)
-
-    def _deployment(
-        self, claim: EnvironmentClaimT, environment: Environment, rows: Sequence[Row], at: View | None = None
-    ) -> Outcome:
-        place = self.place(environment)
-        wanted = targets(place, self.sources(claim, environment), rows)
-        return self._last_mile.look(place, wanted, [row.name for row in rows], at)
+        return status_with(status, self.rows, rows, self._conclusion.look(claim, environment, rows, at), now)
 
     def _check(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> None:
         check_names(environment, self.releases(attempt.claim, environment), f"spec.{self.rows}")
@@ -154,7 +133,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
             self._gate.rehearse(environment.organization, list(wanted.values()))
 
     def _plan(
-        self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT]
+        self, git: Transaction, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: Pass[DraftT]
     ) -> Plan:
         claim = attempt.claim
         self._check(attempt, environment)
@@ -223,7 +202,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
                 unfit,
             )
 
-        written = self._voltran.write(environment.organization, attempt, plan, self._scope(environment))
+        written = self._voltran.write(environment.organization, attempt, plan, self.scope(environment))
         attempt.begin(WITHDRAW)
         self._withdraw(attempt, environment, written)
         attempt.begin(RELEASE)
@@ -260,69 +239,6 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         return request(
             removal, objection, confirmation, f"{self.kind.name.lower()}/{metadata.name} -n {metadata.namespace}"
         )
-
-    def _scope(self, environment: Environment) -> tuple[str, str]:
-        return self.folder(environment), self.set_path(environment)
-
-    def _report(
-        self,
-        attempt: Attempt[EnvironmentClaimT],
-        environment: Environment,
-        last: _Pass[DraftT],
-        written: Written,
-    ) -> None:
-        claim, report, draft = attempt.claim, attempt.report, last.draft
-        if draft is None:
-            raise AssertionError("a write ends with a plan")
-        scope, organization = self._scope(environment), environment.organization
-        recorded = {row.name: row for row in getattr(claim.status, self.rows)}
-        rows, names = [], self.names(claim)
-        held = dict.fromkeys(last.kept, _KEPT) | draft.held
-        for index, one in enumerate(getattr(claim.spec, self.rows)):
-            facts, before = self.facts(attempt, index, draft), recorded.get(one.name)
-            if one.name in held:
-                facts = facts if one.name in draft.held else {}
-                rows.append(held_row(one.name, held.pop(one.name), before, **facts))
-                continue
-            path = self.row_path(environment, one.name)
-            files = (
-                self._voltran.provenance.row(organization, written, attempt, path, before) if one.name in names else {}
-            )
-            rows.append({"name": one.name, "state": "Committed", "reason": "Committed", **files, **facts})
-        rows += [held_row(name, hold, recorded.get(name)) for name, hold in held.items()]
-        models = [self.row_model.model_validate(row) for row in rows]
-        outcome = self._deployment(claim, environment, models)
-        report.set(
-            **{self.rows: with_deployed(models, outcome)},
-            **self.fields(attempt, draft),
-            commit=self._voltran.provenance.commit(organization, written, attempt, scope),
-            checksum=written.change.checksum,
-        )
-        report.mark(*outcome.condition)
-        self._conclude(attempt, environment, last, draft)
-        if outcome.is_removing:
-            attempt.settled = None
-
-    def _conclude(
-        self, attempt: Attempt[EnvironmentClaimT], environment: Environment, last: _Pass[DraftT], draft: DraftT
-    ) -> None:
-        report, count = attempt.report, len(draft.folders)
-        reasons = [(CONFIRMATION, last.request)] if last.request else []
-        reasons += [draft.reason] if draft.held else []
-        if not reasons:
-            report.mark(COMMITTED, "True", "Committed", f"{count} {self.rows} and their ApplicationSet are in Git")
-            report.ready("Committed", f"all {count} {self.rows} are in Git")
-            settled = Settled(self.basis(environment, draft), self._scope(environment))
-            attempt.settled = settled if draft.is_final else None
-            return
-        reason = reasons[0][0]
-        message = "; ".join(message for _, message in reversed(reasons))  # the line to paste comes last
-        wanted = len(self.names(attempt.claim))
-        report.mark(COMMITTED, "False", reason, f"{count} of {wanted} are in Git; {message}")
-        if draft.held:
-            report.held(reason, message)
-        else:
-            report.waits(reason, message)
 
 
 def _rows(names: Iterable[str]) -> set[str]:

@@ -82,6 +82,10 @@ class EnvironmentRows(ABC, Generic[EnvironmentClaimT, DraftT]):
         """The folder that holds a row's files."""
         return f"{self.folder(environment)}/{name}"
 
+    def scope(self, environment: Environment) -> tuple[str, str]:
+        """The paths in which everything lies that the claim may write."""
+        return self.folder(environment), self.set_path(environment)
+
     def there(self, git: Transaction, environment: Environment) -> Sequence[str]:
         """The names of the rows that are in Git, with whatever a stranger put beside them."""
         return others(git, self.folder(environment), set(self.foreign))

@@ -17,7 +17,7 @@ from shared.claims import CONFIRM_REMOVAL
 from shared.claims.names import RESERVED_SERVICE
 from shared.claims.status import ClaimStatus
 from shared.conditions import READY
-from shared.environment_claims import CONFIRMATION
+from shared.environment_conclusion import CONFIRMATION
 from shared.kube.client import Document
 
 

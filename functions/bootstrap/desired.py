@@ -12,6 +12,10 @@ from shared.canonical import yaml_bytes
 from shared.claims import ClusterSpec
 from shared.projects import Fence, infrastructure_project, root_project, workload_project
 
+CHARTS: Final = "charts"
+PLATFORM_CHARTS: Final = "platform-charts"
+VOLTRAN: Final = "voltran"
+REPOSITORIES: Final = (CHARTS, PLATFORM_CHARTS, VOLTRAN)
 ROLES: Final = ("apps", "platform")
 KEEP: Final = ".gitkeep"
 
@@ -28,6 +32,11 @@ def structure(clusters: Iterable[ClusterSpec], organization: str, layout: Layout
             for folder in ("applications", "platform"):
                 files[f"environments/{cluster.type}/{environment}/{folder}/{KEEP}"] = b""
     return files
+
+
+def root_apps(clusters: Iterable[ClusterSpec]) -> list[str]:
+    """The names of the root Applications."""
+    return [f"{cluster.type}-{role}" for cluster in clusters for role in ROLES]
 
 
 def argocd_objects(

@@ -7,28 +7,25 @@ from typing import Final
 
 from functions.bootstrap import desired, tenancy, webhook
 from functions.bootstrap.charts import publish
+from functions.bootstrap.conclusion import Conclusion, Pass
 from functions.bootstrap.decision import Decision, World, decide, named, places, with_places
+from functions.bootstrap.desired import CHARTS, PLATFORM_CHARTS, REPOSITORIES, VOLTRAN
 from functions.bootstrap.refusals import check
 from functions.bootstrap.settings import BootstrapSettings
 from functions.bootstrap.tenancy import MAX_NAMED, Tenants
 from shared import events
 from shared.argocd import API_VERSION, Layout
 from shared.attempt import Attempt
-from shared.changes import Change, Plan, Written
+from shared.changes import Change, Plan
 from shared.charts import Charts, revision
 from shared.claims import (
     REMOVE_ENVIRONMENTS,
     BootstrapClaim,
     BootstrapStatus,
-    ChartsRevision,
-    ClusterRow,
     ClusterSpec,
-    RepositoryRow,
 )
-from shared.claims.status import MAX_ORPHANS
-from shared.conditions import COMMITTED, ORPHANED_ENVIRONMENTS, VALID, condition, replace
+from shared.conditions import COMMITTED, VALID, condition, replace
 from shared.deploying import LastMile, Snapshot, View
-from shared.environments import BOOTSTRAPPED_PHASE
 from shared.errors import InUse, InvalidClaim, Waiting
 from shared.finalizer import hold, is_held, let_go, reread_held
 from shared.git import Repository, Transaction
@@ -41,12 +38,6 @@ from shared.voltran import Voltran
 from shared.web import Reply
 from shared.wording import listed
 
-CHARTS: Final = "charts"
-PLATFORM_CHARTS: Final = "platform-charts"
-VOLTRAN: Final = "voltran"
-REPOSITORIES: Final = (CHARTS, PLATFORM_CHARTS, VOLTRAN)
-MAX_ASKED: Final = 60
-"""Paths whose last commits Gitea is asked for, when no status says which was the claim's last one."""
 SCOPE: Final = ("root-apps", "environments", "appsets")
 
 _APPLICATIONS: Final = Resource(API_VERSION, "applications")
@@ -54,7 +45,7 @@ _PLURALS: Final = {"Application": "applications", "AppProject": "appprojects", "
 
 
 @dataclass
-class _Pass:
+class _Write:
     """What the last run of the write decided."""
 
     decision: Decision = field(default_factory=Decision)
@@ -84,6 +75,13 @@ class BootstrapHandler:
         self._charts = {CHARTS: charts, PLATFORM_CHARTS: platform_charts}
         self._revisions = {name: revision(content) for name, content in self._charts.items()}
         self._layout = Layout(gitea_url=settings.gitea_url, argocd_namespace=settings.argocd_namespace)
+        self._conclusion = Conclusion(
+            gitea=gitea,
+            provenance=voltran.provenance,
+            last_mile=last_mile,
+            layout=self._layout,
+            revisions=self._revisions,
+        )
 
     def converge(self, attempt: Attempt[BootstrapClaim]) -> None:
         """Create what is missing, in the order in which the later needs the earlier; or take it away again."""
@@ -103,14 +101,15 @@ class BootstrapHandler:
         attempt.has_news |= VOLTRAN in created  # also when a later step starts over, and finds it there
         attempt.begin(PUBLISH)
         new = {name: self._publish(organization, name) for name in self._charts}
-        last = _Pass()
+        last = _Write()
         written = self._voltran.write(organization, attempt, lambda git: self._plan(git, attempt, last), SCOPE)
         attempt.begin(DEPLOY)
         self._deploy(attempt.claim, last.decision.clusters)
         attempt.begin(REGISTER)
         hook = self._register_hook(organization)
         self._withdraw_wish(attempt, last.decision)
-        self._report(attempt, new, written, hook, last.decision)
+        recorded = self._recorded(attempt.claim)
+        self._conclusion.tell(attempt, Pass(recorded, new, written, last.decision, hook))
 
     def survey(self, event: events.Event) -> Inputs | None:
         """There is one claim as a rule, and much that it depends on: it is looked at, but for what we did ourselves."""
@@ -168,7 +167,7 @@ class BootstrapHandler:
                 found.add(BOOTSTRAP.parse(document).spec.gitea.organization)
         return found
 
-    def _plan(self, git: Transaction, attempt: Attempt[BootstrapClaim], last: _Pass) -> Plan:
+    def _plan(self, git: Transaction, attempt: Attempt[BootstrapClaim], last: _Write) -> Plan:
         reread_held(attempt, deleting=False)
         claim, report = attempt.claim, attempt.report
         check(claim, self._settings)
@@ -251,7 +250,7 @@ class BootstrapHandler:
                     "is missing; this claim goes on by itself when ArgoCD is installed",
                     reason="ArgoCDNotInstalled",
                 ) from error
-        for name in set(claim.status.rootApps) - set(_root_apps(clusters)):
+        for name in set(claim.status.rootApps) - set(desired.root_apps(clusters)):
             self._kube.delete(_APPLICATIONS, settings.argocd_namespace, name)
 
     def _withdraw_wish(self, attempt: Attempt[BootstrapClaim], made: Decision) -> None:
@@ -270,71 +269,3 @@ class BootstrapHandler:
         if settings.webhook_url is None or settings.signing_secret is None:
             return None
         return webhook.register(self._gitea, organization, settings.webhook_url, settings.signing_secret())
-
-    def _report(
-        self,
-        attempt: Attempt[BootstrapClaim],
-        published: Mapping[str, str],
-        written: Written,
-        hook: str | None,
-        made: Decision,
-    ) -> None:
-        claim, report = attempt.claim, attempt.report
-        organization, clusters = claim.spec.gitea.organization, made.clusters
-        commit = self._voltran.provenance.commit(
-            organization, written, attempt, _where_to_look(self._recorded(claim), clusters, written)
-        )
-        heads = {**published, VOLTRAN: commit.sha if commit else None}
-        report.set(
-            phase=BOOTSTRAPPED_PHASE,
-            repositories=[self._row(claim, name, heads[name]) for name in REPOSITORIES],
-            charts=ChartsRevision(revision=self._revisions[CHARTS]),
-            platformCharts=ChartsRevision(revision=self._revisions[PLATFORM_CHARTS]),
-            rootApps=_root_apps(clusters),
-            clusters=[
-                ClusterRow(type=one.type, environments=one.environments, destination=one.destination)
-                for one in clusters
-            ],
-            webhook=hook,
-            orphanedEnvironments=named(made.orphans)[:MAX_ORPHANS],
-            commit=commit,
-            checksum=written.change.checksum,
-        )
-        report.mark(*self._last_mile.look_at_roots(_root_apps(clusters)).condition)
-        if made.orphans:
-            orphans = listed(named(made.orphans), MAX_NAMED)
-            report.mark(
-                ORPHANED_ENVIRONMENTS,
-                "True",
-                "NobodyClaimsThem",
-                f"{orphans} have files in {VOLTRAN} that no claim stands for: create the claim "
-                f"again, or name them in the annotation {REMOVE_ENVIRONMENTS} to remove the files",
-            )
-        report.mark(COMMITTED, "True", "Committed", "charts, structure and root apps are in Git")
-        if made.in_use:
-            users = [f"{type_}/{name} ({listed(who, MAX_NAMED)})" for (type_, name), who in made.in_use.items()]
-            still = f"no longer in the claim and still used: {listed(users, MAX_NAMED)}"
-            report.waits(InUse.__name__, f"{still}; delete those claims, or name it again")
-        else:
-            count = sum(len(cluster.environments) for cluster in clusters)
-            report.ready(
-                BOOTSTRAPPED_PHASE, f"{count} environments of {len(clusters)} cluster types are ready for claims"
-            )
-
-    def _row(self, claim: BootstrapClaim, name: str, new: str | None) -> RepositoryRow:
-        """The head as it was when this function last wrote: claims move it on all the time."""
-        organization = claim.spec.gitea.organization
-        recorded = next((row.commit for row in claim.status.repositories if row.name == name), None)
-        commit = new or recorded or self._gitea.head(organization, name)
-        return RepositoryRow(name=name, url=self._layout.repository(organization, name), commit=commit)
-
-
-def _root_apps(clusters: Sequence[ClusterSpec]) -> list[str]:
-    return [f"{cluster.type}-{role}" for cluster in clusters for role in desired.ROLES]
-
-
-def _where_to_look(recorded: Sequence[ClusterSpec], clusters: Sequence[ClusterSpec], written: Written) -> list[str]:
-    """What the claim's last commit may have changed, should its status not say: first what is not recorded yet."""
-    differing = places(recorded).keys() ^ places(clusters).keys()
-    new = [f"environments/{type_}/{name}/platform/{desired.KEEP}" for type_, name in sorted(differing)]
-    return list(dict.fromkeys(["root-apps", *new, *sorted(written.change.files)]))[:MAX_ASKED]
