@@ -33,7 +33,8 @@ locals {
   is_oci = startswith(var.infraforge_chart, "oci://")
   token  = ["eks", "get-token", "--region", var.cloud.region, "--cluster-name", var.cloud.cluster_name]
 
-  # Namespace => the Pod Security level that is enforced in it; none where a chart brings pods of its own making.
+  # Namespace => the Pod Security level that is enforced in it: restricted for our own pods, and baseline where a chart of
+  # somebody else's says what pods look like.
   namespaces = {
     platform-system  = "restricted"
     gitea            = "baseline"
