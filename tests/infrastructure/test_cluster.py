@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
@@ -128,9 +129,10 @@ def test_what_gitea_is_told(life: Life) -> None:
 
     assert values["gitea"]["admin"] == {"existingSecret": "gitea-admin", "passwordMode": "keepUpdated"}
     assert values["gitea"]["podAnnotations"] == {"platform.infraforge.io/admin-generation": "1"}  # a new one: a new pod
-    assert values["gitea"]["config"]["webhook"] == {"ALLOWED_HOST_LIST": "private"}
+    assert values["gitea"]["config"]["security"] == {"ALLOWED_HOST_LIST": "private"}
     assert values["gitea"]["config"]["service"]["DISABLE_REGISTRATION"] is True
     url = values["gitea"]["config"]["server"]["ROOT_URL"]
+    assert values["gitea"]["config"]["server"]["DOMAIN"] == urlsplit(url).hostname
     assert url.rstrip("/") == yaml.safe_load((CHART / "values.yaml").read_text())["settings"]["giteaUrl"]
 
 
@@ -142,6 +144,13 @@ def test_gitea_is_told_what_a_developers_is(life: Life) -> None:
     assert ours["gitea"]["config"] == theirs["gitea"]["config"]
     for part in ("postgresql", "postgresql-ha", "valkey", "valkey-cluster", "strategy"):
         assert ours[part] == theirs[part]
+
+
+def test_argocd_is_told_what_a_developers_is(life: Life) -> None:
+    """The same values, by which an ApplicationSet's own policy counts."""
+    theirs = yaml.safe_load((ROOT / "infrastructure" / "kind" / "argocd-values.yaml").read_text())
+
+    assert values_of(life, "argocd") == theirs
 
 
 @pytest.mark.parametrize("namespace", ["gitea", "platform-system"])

@@ -134,7 +134,7 @@ def test_setup_job_finds_giteas_administrator(tmp_path: Path) -> None:
     assert secret["metadata"]["name"] == values["setup"]["adminSecret"] == gitea["admin"]["existingSecret"]
     assert set(secret["data"]) == {"username", "password"}
     assert gitea["config"]["server"]["ROOT_URL"].rstrip("/") == values["settings"]["giteaUrl"]
-    assert gitea["config"]["webhook"]["ALLOWED_HOST_LIST"] == "private"
+    assert gitea["config"]["security"]["ALLOWED_HOST_LIST"] == "private"
 
 
 @pytest.mark.parametrize(

@@ -10,5 +10,6 @@ resource "helm_release" "argocd" {
   values = concat([yamlencode({
     dex           = { enabled = false }
     notifications = { enabled = false }
+    configs       = { params = { "applicationsetcontroller.enable.policy.override" = true } } # InfraForge's sets delete nothing
   })], var.argocd_values)
 }

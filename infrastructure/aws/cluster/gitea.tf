@@ -40,9 +40,9 @@ resource "helm_release" "gitea" {
         session  = { PROVIDER = "memory" }
         cache    = { ADAPTER = "memory" }
         queue    = { TYPE = "level" }
-        server   = { ROOT_URL = "http://gitea-http.gitea.svc:3000/" }
+        server   = { ROOT_URL = "http://gitea-http.gitea.svc:3000/", DOMAIN = "gitea-http.gitea.svc", SSH_DOMAIN = "gitea-ssh.gitea.svc" }
         service  = { DISABLE_REGISTRATION = true }
-        webhook  = { ALLOWED_HOST_LIST = "private" } # by default Gitea calls public addresses only
+        security = { ALLOWED_HOST_LIST = "private" } # by default Gitea calls public addresses only
       }
     }
   })], var.gitea_values)
