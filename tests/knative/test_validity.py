@@ -23,7 +23,7 @@ with_schemas = pytest.mark.skipif(
 VERSIONS = ("1.30.0", "1.31.0", "1.34.0", "1.37.0")
 """Of Kubernetes, from the oldest that the chart takes."""
 NO_SCHEMA = {"ServiceMonitor"}
-"""The Prometheus operator's."""
+"""The Prometheus operator's: see test_monitors.py."""
 
 
 @pytest.fixture(scope="session")
