@@ -4,6 +4,7 @@ Nothing runs here but the API server: no function, no Job. What the objects do i
 """
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -53,6 +54,7 @@ MONITOR = {
 }
 
 
+OPERATIONS = (CHART.parent / "docs" / "operations.md").read_text()
 HOMES = ("HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")
 """Where helm leaves what it has seen of a cluster, as variables."""
 
@@ -187,6 +189,42 @@ def test_a_missing_administrators_secret_is_said_before_anything_is_made(cluster
     assert cluster.ours() == set()
 
 
+def test_a_missing_namespace_of_argocds_is_said_before_anything_is_made(cluster: Cluster) -> None:
+    """Not by eight roles that have nowhere to go, with the definitions made already."""
+    cluster.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}})
+    printed = cluster.run("install", RELEASE, str(CHART), values={"settings": {"argocdNamespace": "cd"}}, check=False)
+
+    assert 'settings.argocdNamespace: there is no namespace "cd"' in printed
+    assert cluster.ours() == set()
+
+
+def test_an_older_release_is_upgraded_as_the_documents_say(cluster: Cluster, tmp_path: Path) -> None:
+    """What an operator chose stays, and what the charts differ in is as the newer one has it.
+
+    `--reuse-values` would bring the older chart's own values back: here one that is gone, and none that is new.
+    """
+    older = tmp_path / "older"
+    shutil.copytree(CHART, older)
+    file = older / "values.yaml"
+    before = file.read_text()
+    text = before.replace("  lettersKept: 1000\n", "  lettersOnceKept: 1000\n")
+    assert text != before
+    file.write_text(text)
+    (older / "values.schema.json").unlink()
+    chosen = {"functions": {"application": {"maxScale": 7}}}
+    cluster.run("install", RELEASE, str(older), values=chosen)
+
+    refused = cluster.run("upgrade", RELEASE, str(CHART), "--reuse-values", check=False)
+    assert "'lettersOnceKept' not allowed" in refused
+    command = re.search(r"helm upgrade infraforge oci://\S+ --version X\.Y\.Z -n platform-system (.+)", OPERATIONS)
+    assert command
+    assert "STATUS: deployed" in cluster.run("upgrade", RELEASE, str(CHART), *command[1].split())
+
+    found = cluster.get(f"/apis/serving.knative.dev/v1/namespaces/{NAMESPACE}/services/infraforge-application")
+    assert found is not None
+    assert found["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/max-scale"] == "7"
+
+
 def test_a_template_of_the_namespace_would_collide(cluster: Cluster) -> None:
     """Why `namespace.create` is off: whoever installs with Helm has the namespace already, or --create-namespace."""
     printed = cluster.run("install", RELEASE, str(CHART), values={"namespace": {"create": True}}, check=False)
@@ -240,6 +278,7 @@ def test_the_notes_say_what_comes_next(cluster: Cluster) -> None:
     first = cluster.run("install", RELEASE, str(CHART), values={})
     assert f"kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=restricted" in first
     assert "kubectl create secret generic infraforge-gitea" in first, "the credentials are a person's here"
+    assert "[security] ALLOWED_HOST_LIST = private" in first, "where Gitea looks for it since 1.27"
     with cluster.server.client() as client:
         labels = {"pod-security.kubernetes.io/enforce": "restricted"}
         answer = client.patch(
@@ -252,6 +291,10 @@ def test_the_notes_say_what_comes_next(cluster: Cluster) -> None:
     second = cluster.run("upgrade", RELEASE, str(CHART), values={})
 
     assert "WARNING" not in second
+    named = {"secrets": {"registry": "pull"}, "certificates": {"gitea": "gitea-ca"}}
+    third = cluster.run("upgrade", RELEASE, str(CHART), values=named)
+    for line in ("Secret pull (secrets.registry)", "ConfigMap gitea-ca (certificates.gitea)"):
+        assert line in third.partition("WARNING: not in namespace")[2], "its pods would wait without a word"
     assert "kubectl wait --for=condition=Ready ksvc" in second
     _, claim = second.split("<<'YAML'")
     bootstrap = yaml.safe_load(claim.partition("    YAML\n")[0])
