@@ -177,13 +177,18 @@ def root_application(cluster_type: str, role: Role, organization: str, layout: L
     }
 
 
+def credential_name(organization: str) -> str:
+    """The name of the Secret below, as the chart's roles have it too: an object's has no capitals and no `_`."""
+    return f"infraforge-{organization.lower().replace('_', '-')}-repositories"
+
+
 def credential(organization: str, token: SecretStr, layout: Layout) -> Manifest:
     """The Secret with which ArgoCD reads every repository of the organization (`repo-creds`: a URL prefix)."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": f"infraforge-{organization}-repositories",
+            "name": credential_name(organization),
             "namespace": layout.argocd_namespace,
             "labels": dict(PART_OF) | {"argocd.argoproj.io/secret-type": "repo-creds"},
         },

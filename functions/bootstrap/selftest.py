@@ -211,7 +211,7 @@ def _advice(kind: str, namespace: str) -> str:
             f"{logs} -l eventing.knative.dev/sourceName=infraforge-claims",
             f"  broker:   {get} broker infraforge",
             f"  trigger:  {get} trigger infraforge-{kind.lower()}",
-            f"  function: {get} ksvc {function}; {logs} -l serving.knative.dev/service={function} -c user-container",
+            f"  function: {get} ksvc {function}; {logs} -l serving.knative.dev/service={function} -c function",
             f"  given up: {get} deadletters",
         )
     )

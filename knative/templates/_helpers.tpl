@@ -98,3 +98,23 @@ securityContext:
   seccompProfile:
     type: RuntimeDefault
 {{- end }}
+
+{{/* What values name, nobody makes and is not in the cluster, as a JSON list of lines for people; none without a cluster. */}}
+{{- define "infraforge.missing" -}}
+{{- $values := .Values -}}
+{{- $wanted := list -}}
+{{- if $values.setup.enabled -}}
+{{- range $name, $made := $values.setup.makes }}{{ if not $made }}{{ $wanted = append $wanted (list "Secret" (get $values.secrets $name) (printf "secrets.%s" $name)) }}{{ end }}{{ end -}}
+{{- end -}}
+{{- $wanted = append $wanted (list "Secret" $values.secrets.registry "secrets.registry") -}}
+{{- range $values.image.pullSecrets }}{{ $wanted = append $wanted (list "Secret" . "image.pullSecrets") }}{{ end -}}
+{{- $wanted = append $wanted (list "ConfigMap" $values.certificates.gitea "certificates.gitea") -}}
+{{- if $values.webhook.public.enabled }}{{ $wanted = append $wanted (list "Secret" $values.webhook.public.tlsSecret "webhook.public.tlsSecret") }}{{ end -}}
+{{- $missing := list -}}
+{{- if lookup "v1" "Namespace" "" .Release.Namespace -}}
+{{- range $wanted -}}
+{{- if and (index . 1) (not (lookup "v1" (index . 0) $.Release.Namespace (index . 1))) }}{{ $missing = append $missing (printf "%s %s (%s)" (index . 0) (index . 1) (index . 2)) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $missing -}}
+{{- end }}

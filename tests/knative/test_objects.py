@@ -141,13 +141,18 @@ def test_images_by_tag_and_by_digest() -> None:
     assert spec["imagePullSecrets"] == [{"name": "pull"}]
 
 
-def test_hooks_come_in_order_and_leave_nothing() -> None:
-    """Who runs before what: account and Role before the Job; all of them gone when it went well."""
+def test_hooks_come_in_order_and_leave_a_log_at_most() -> None:
+    """Who runs before what: account and Role before the Job; all of them gone when it went well.
+
+    But for the Pod of `helm test`: Helm 3 takes away what says so before `--logs` reads of it, and fails a good test.
+    """
     hooks = [one for one in render(NETWORK) if "helm.sh/hook" in one["metadata"].get("annotations", {})]
     weights: dict[str, dict[str, int]] = {}
     for one in hooks:
         annotations = one["metadata"]["annotations"]
-        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+        kept = one["kind"] == "Pod"
+        policy = "before-hook-creation" if kept else "before-hook-creation,hook-succeeded"
+        assert annotations["helm.sh/hook-delete-policy"] == policy
         weights.setdefault(annotations["helm.sh/hook"], {})[one["kind"]] = int(annotations["helm.sh/hook-weight"])
 
     assert set(weights) == {"pre-install,pre-upgrade", "test"}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.argocd import credential_name
 from tests.knative.rendering import ALL, NAMESPACE, OPTIONS, Object, render
 
 EVERYWHERE = ""
@@ -100,6 +101,15 @@ def test_any_organization_is_any_secret_of_argocds() -> None:
     wide = granted(render(OPTIONS["any-organization"]), "infraforge-bootstrap")
 
     assert wide - EXPECTED["infraforge-bootstrap"] == rights(ARGOCD, "", "secrets", "create patch")
+
+
+def test_the_credential_is_called_as_the_function_calls_it() -> None:
+    """Whatever an organization is called in Gitea: the role is for the very name that the function writes."""
+    named = ["Acme", "acme_shop.eu"]
+    held = granted(render({"rbac": {"organizations": named}}), "infraforge-bootstrap")
+
+    wanted = " ".join(credential_name(one) for one in named)
+    assert rights(ARGOCD, "", "secrets", "create patch", wanted) <= held
 
 
 def test_without_a_token_for_argocd_no_secret_of_argocds_is_written() -> None:

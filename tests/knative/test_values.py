@@ -69,6 +69,8 @@ WHOLE = re.compile(r"\.resources$")
             "Knative refuses it later",
         ),
         ({"delivery": {"timeout": "60s"}}, "at '/delivery/timeout':", "not ISO 8601"),
+        ({"delivery": {"timeout": "PT0S"}}, "at '/delivery/timeout':", "Knative's webhook refuses it later"),
+        ({"broker": {"config": {"name": "own"}}}, "missing properties 'apiVersion', 'kind'", "half a reference"),
         ({"delivery": {"retryAfterMax": "PT1M"}}, "additional properties 'retryAfterMax'", "alpha in Knative"),
         ({"resync": {"schedule": "@every 3m"}}, "at '/resync/schedule':", "Knative has no @every"),
         ({"broker": {"kafka": {"order": "strict"}}}, "at '/broker/kafka/order':", "no such order"),

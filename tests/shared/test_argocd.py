@@ -209,6 +209,20 @@ def test_a_root_application_is_of_the_root_project_and_reads_its_types_sets() ->
     assert manifest["spec"]["source"]["path"] == "appsets/nonprod/platform"
 
 
+@pytest.mark.parametrize(
+    ("organization", "name", "why"),
+    [
+        ("platform", "infraforge-platform-repositories", "a usual one"),
+        ("Acme", "infraforge-acme-repositories", "Gitea keeps capitals, an object's name has none"),
+        ("acme_shop.eu", "infraforge-acme-shop.eu-repositories", "an object's name has no underscore"),
+    ],
+)
+def test_the_credentials_name_is_one_that_kubernetes_takes(organization: str, name: str, why: str) -> None:
+    manifest = credential(organization, SecretStr("t0k3n"), LAYOUT)
+    assert manifest["metadata"]["name"] == name, why
+    assert manifest["stringData"]["url"].endswith(f"/{organization}"), "as Gitea has it"
+
+
 def test_the_credential_is_for_every_repository_of_the_organization() -> None:
     """`repo-creds` matches by prefix."""
     manifest = credential("platform", SecretStr("t0k3n"), LAYOUT)
