@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.functions.gitea import GiteaServer, serving
+from tests.functions.office import Office
 from tests.functions.platform import Platform, example
+from tests.functions.setup_job import Job
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +41,26 @@ def apps() -> dict[str, Any]:
 
 
 @pytest.fixture
+def bound() -> dict[str, Any]:
+    """The seed's ApplicationClaim, its first application bound to the database."""
+    document = example("dev/dev-apps-claim.yaml")
+    document["spec"]["applications"][0]["bindings"] = ["postgres"]
+    return document
+
+
+@pytest.fixture
 def services() -> dict[str, Any]:
     """The seed's PlatformClaim."""
     return example("dev/dev-platform-claim.yaml")
+
+
+@pytest.fixture
+def job(gitea_server: GiteaServer) -> Job:
+    """An installation where nothing is there yet."""
+    return Job(gitea_server)
+
+
+@pytest.fixture
+def office() -> Office:
+    """The dead letters' function, with none yet."""
+    return Office()

@@ -1,34 +1,25 @@
-"""What becomes of events that were given up: recorded ones, hostile ones, and letters that change meanwhile."""
+"""What is kept of events that were given up: recorded ones, hostile ones, too large ones, too many."""
 
 import base64
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from functions.deadletters import letter as letters
 from functions.deadletters.arrival import GIVEN_UP, Arrival, error_of, parse
-from functions.deadletters.broker import Broker, BrokerRefused
-from functions.deadletters.handler import Handler
-from functions.deadletters.notice import Notice
-from functions.deadletters.store import LETTERS, Store, outcomes
-from shared.claims.deadletter import MAX_ATTRIBUTE, MAX_DATA, REPLAY
+from functions.deadletters.store import LETTERS
+from shared.claims.deadletter import MAX_ATTRIBUTE
 from shared.errors import Forbidden, InvalidEvent, KubeConflict, KubeUnavailable, TransientError
 from shared.events import Event
 from shared.events import parse as parse_hint
 from shared.kinds import APPLICATION
-from shared.kube.client import Document, KubeRefused, Resource
-from shared.telemetry import Metrics
-from tests.fakes import FakeKube
+from shared.kube.client import KubeRefused
 from tests.functions.letterbox import SYSTEM, binary, given_up
+from tests.functions.office import Office
 from tests.functions.platform import example
 from tests.shared.claims.admission import faults
 
@@ -39,107 +30,7 @@ RECORDED = [
     for arrival in case.get("arrivals", ())
     if arrival["role"] == "dead-letter"
 ]
-NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 CANARY = "hunter2-of-a-claim"
-
-
-class Kube(FakeKube):
-    """With faults to come, by verb."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.faults: dict[str, list[Exception]] = {}
-        self.between: Callable[[], None] | None = None
-        """Called once, between a read and a write of a status."""
-
-    def create(self, resource: Resource, document: Mapping[str, Any]) -> Document:
-        self._fail("create")
-        return super().create(resource, document)
-
-    def patch_status(self, resource: Resource, document: Document, status: Mapping[str, Any]) -> Document:
-        between, self.between = self.between, None
-        if between is not None:
-            between()
-        self._fail("patch_status")
-        return super().patch_status(resource, document, status)
-
-    def names(self, resource: Resource, namespace: str) -> Any:
-        self._fail("names")
-        return super().names(resource, namespace)
-
-    def delete(self, resource: Resource, namespace: str, name: str, **options: Any) -> None:
-        self._fail("delete")
-        super().delete(resource, namespace, name, **options)
-
-    def _fail(self, verb: str) -> None:
-        if self.faults.get(verb):
-            raise self.faults[verb].pop(0)
-
-
-@dataclass
-class Office:
-    """The function's handler around a fake API server and a Broker that says `answers` in turn, then 202."""
-
-    kube: Kube = field(default_factory=Kube)
-    most: int = 1000
-    answers: list[int] = field(default_factory=list)
-    sent: list[httpx.Request] = field(default_factory=list)
-    while_sending: Callable[[], None] | None = None
-    clock: int = 0
-
-    def __post_init__(self) -> None:
-        self.metrics = Metrics()
-        counted = outcomes(self.metrics)
-        self.handler = Handler(
-            Store(self.kube, SYSTEM, most=self.most, counted=counted),
-            Notice(self.kube),
-            Broker("http://broker", timeout=5, transport=httpx.MockTransport(self._broker)),
-            counted=counted,
-            now=self._now,
-        )
-
-    def _now(self) -> datetime:
-        self.clock += 1
-        return NOW.replace(microsecond=self.clock)
-
-    def _broker(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append(request)
-        if self.while_sending is not None:
-            self.while_sending()
-        return httpx.Response(self.answers.pop(0) if self.answers else 202)
-
-    def give_up(self, event_id: str = "event-1", body: bytes = b"{}", **attributes: str) -> None:
-        """An event arrives that was given up."""
-        self.handler.react(parse(binary(event_id, **given_up() | attributes), body))
-
-    def tell(self, name: str, change: str = "update", **attributes: str) -> None:
-        """Our source tells of a letter."""
-        about = {"kind": "DeadLetter", "namespace": SYSTEM, "name": name, "type": f"dev.knative.apiserver.ref.{change}"}
-        self.handler.react(parse(binary("told", **about | attributes), b"{}"))
-
-    def kept(self) -> list[Document]:
-        """All letters."""
-        return list(self.kube.list(LETTERS))
-
-    def ask(self, name: str, value: str = "now") -> None:
-        """Somebody annotates the letter."""
-        self.kube.patch(LETTERS, SYSTEM, name, {"metadata": {"annotations": {REPLAY: value}}})
-
-    def asked(self) -> str:
-        """A letter whose replay is asked for."""
-        self.give_up()
-        name = str(self.kept()[0]["metadata"]["name"])
-        self.ask(name)
-        return name
-
-    def count(self, outcome: str) -> float:
-        """What the metrics say."""
-        return self.metrics.registry.get_sample_value("infraforge_dead_letters_total", {"outcome": outcome}) or 0
-
-
-@pytest.fixture
-def office() -> Office:
-    return Office()
 
 
 @pytest.mark.parametrize(("case", "arrival"), RECORDED, ids=[case for case, _ in RECORDED])
@@ -314,45 +205,6 @@ def test_what_is_too_large_and_no_object_is_kept_without_its_data(data: bytes) -
     assert letters.event_of(letter)[1] == b""
 
 
-def edited(**event: Any) -> Document:
-    letter = letters.document(parse(binary(**given_up()), b"{}"), SYSTEM, "2026-11-23T12:00:00Z")
-    letter["spec"]["event"] |= event
-    return letter
-
-
-SPOILT = [
-    (edited(data="?", encoding="Base64"), "no base64"),
-    (edited(data="?", encoding="GzipBase64"), "no base64 again"),
-    (edited(data="YWJj", encoding="GzipBase64"), "not compressed"),
-    (edited(data="H4sIAAAAAAAC/ytJLS4BAAx+f9gEAAAA"[:20], encoding="GzipBase64"), "cut off"),
-    (edited(attributes={"id": "1"}), "no event"),
-    (edited(data="x" * (MAX_DATA + 1)), "too long"),
-    (edited() | {"spec": {}}, "nothing"),
-    (edited(attributes={"id": "1", "source": "\ud800", "type": "t", "specversion": "1.0"}), "half a character"),
-]
-
-
-@pytest.mark.parametrize(("letter", "reason"), SPOILT, ids=[case[1] for case in SPOILT])
-def test_a_letter_that_somebody_spoilt_is_refused_and_not_tried_for_ever(
-    office: Office, letter: Document, reason: str
-) -> None:
-    letter["metadata"]["annotations"] = {REPLAY: "now"}
-    office.kube.put(LETTERS, letter)
-    office.tell(letter["metadata"]["name"])
-    (kept,) = office.kept()
-    assert kept["status"]["replay"] == "Refused", reason
-    assert REPLAY not in (kept["metadata"].get("annotations") or {})
-    assert not office.sent
-
-
-def test_a_bomb_is_not_unpacked(office: Office) -> None:
-    import gzip  # noqa: PLC0415 - nowhere else
-
-    bomb = base64.b64encode(gzip.compress(b"0" * (64 * 1024 * 1024))).decode()
-    with pytest.raises(ValueError, match="unpacks to more"):
-        letters.event_of(edited(data=bomb, encoding="GzipBase64"))
-
-
 STORING: list[tuple[list[Exception], bool, str]] = [
     ([KubeUnavailable("down")], False, "the API server is down"),
     ([Forbidden("RBAC")], False, "RBAC can be mended"),
@@ -395,121 +247,6 @@ def test_nothing_of_an_event_is_told(office: Office, caplog: pytest.LogCaptureFi
     assert CANARY not in caplog.text + json.dumps(office.kube.events) + json.dumps((claim or {})["status"])
     assert len(office.kept()) == 2
     assert "nobody has given that up" in caplog.text
-
-
-CLAIMS = [
-    ({}, True, "an ApplicationClaim"),
-    ({"name": "gone"}, False, "a claim that is gone"),
-    ({"kind": "Application", "namespace": "argocd"}, False, "ArgoCD's"),
-    ({"kind": "", "type": "dev.knative.sources.ping"}, False, "a ping"),
-    ({"type": "dev.knative.apiserver.resource.delete"}, True, "a deletion, of one that is there again"),
-    ({"kind": "Secret"}, False, "no kind of ours"),
-]
-
-
-@pytest.mark.parametrize(("attributes", "is_told", "reason"), CLAIMS, ids=[case[2] for case in CLAIMS])
-def test_who_is_told(office: Office, attributes: dict[str, str], is_told: bool, reason: str) -> None:
-    office.kube.put(APPLICATION.resource, example("dev/dev-apps-claim.yaml"))
-    office.give_up(**attributes)
-    assert len(office.kept()) == 1
-    assert (len(office.kube.status_writes), len(office.kube.events)) == ((1, 1) if is_told else (0, 0)), reason
-
-
-def test_a_claim_that_changes_meanwhile_is_read_again(office: Office) -> None:
-    """What its function wrote in between stays."""
-    claim = office.kube.put(APPLICATION.resource, example("dev/dev-apps-claim.yaml"))
-    ready = {"type": "Ready", "status": "True", "reason": "Committed", "message": "x"}
-
-    def function_writes() -> None:
-        live = office.kube.get(APPLICATION.resource, "dev", "dev-apps")
-        assert live is not None
-        FakeKube.patch_status(office.kube, APPLICATION.resource, live, {"conditions": [ready]})
-
-    office.kube.between = function_writes
-    office.give_up()
-    written = office.kube.status_writes[-1]["conditions"]
-    assert [one["type"] for one in written] == ["Delivered", "Ready"]
-    assert written[1] == ready
-    assert claim["metadata"]["generation"] == written[0]["observedGeneration"]
-
-
-def test_a_claim_that_may_not_be_told_costs_no_letter(office: Office) -> None:
-    office.kube.put(APPLICATION.resource, example("dev/dev-apps-claim.yaml"))
-    office.kube.faults["patch_status"] = [Forbidden("RBAC")]
-    office.give_up()
-    assert len(office.kept()) == 1
-
-
-def test_a_claim_that_cannot_be_told_now_is_told_when_the_broker_comes_again(office: Office) -> None:
-    office.kube.put(APPLICATION.resource, example("dev/dev-apps-claim.yaml"))
-    office.kube.faults["patch_status"] = [KubeUnavailable("down")]
-    with pytest.raises(TransientError):
-        office.give_up()
-    office.give_up()
-    assert (len(office.kept()), len(office.kube.status_writes), len(office.kube.events)) == (1, 1, 1)
-
-
-def test_an_event_that_is_given_up_again_while_it_is_replayed_stays(office: Office) -> None:
-    """The Broker has it, a function refuses it at once, and the new letter is there before the old one is deleted."""
-    name = office.asked()
-    office.while_sending = lambda: office.give_up(knativeerrorcode="400")
-    office.tell(name)
-    (letter,) = office.kept()
-    assert (letter["spec"]["code"], letter["metadata"].get("annotations")) == ("400", {})
-    office.tell(name)
-    assert len(office.sent) == 1, "nobody asked for it since"
-
-
-def test_a_letter_that_changes_otherwise_while_it_is_replayed_goes(office: Office) -> None:
-    name = office.asked()
-    office.while_sending = lambda: office.ask(name, "impatient")
-    office.tell(name)
-    assert office.kept() == []
-
-
-@pytest.mark.parametrize("fault", [KubeUnavailable("down"), Forbidden("RBAC")])
-def test_a_letter_that_cannot_be_deleted_is_sent_once_more(office: Office, fault: Exception) -> None:
-    """Twice does no harm, never would."""
-    name = office.asked()
-    office.kube.faults["delete"] = [fault]
-    with pytest.raises(TransientError):
-        office.tell(name)
-    office.tell(name)
-    assert (len(office.sent), office.kept()) == (2, [])
-
-
-def test_no_letters_are_kept_elsewhere(office: Office) -> None:
-    name = office.asked()
-    office.tell(name, namespace="dev")
-    assert not office.sent
-    assert len(office.kept()) == 1
-
-
-def test_a_deleted_letter_is_not_sent(office: Office) -> None:
-    name = office.asked()
-    office.tell(name, "delete")
-    office.kube.delete(LETTERS, SYSTEM, name)
-    office.tell(name)
-    assert not office.sent
-
-
-def test_no_broker(office: Office) -> None:
-    with pytest.raises(BrokerRefused, match="INFRAFORGE_BROKER_URL"):
-        Broker(None, timeout=1).send({}, b"")
-
-
-def test_a_broker_that_asks_for_identities() -> None:
-    seen: list[str] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.headers["Authorization"])
-        return httpx.Response(202)
-
-    tokens = iter(("first", "second"))
-    broker = Broker("http://b", token=lambda: SecretStr(next(tokens)), timeout=5, transport=httpx.MockTransport(answer))
-    broker.send({"ce-id": "1"}, b"")
-    broker.send({"ce-id": "1"}, b"")
-    assert seen == ["Bearer first", "Bearer second"]
 
 
 def test_the_oldest_go(caplog: pytest.LogCaptureFixture) -> None:
