@@ -28,7 +28,7 @@ variable "knative_operator_version" {
 }
 
 variable "knative_version" {
-  description = "Version of Knative Serving and Eventing; the operator knows its own minor version and three before it."
+  description = "Version of Knative Serving and Eventing; the operator knows its own minor version and three before it, and goes up by one at a time."
   type        = string
   default     = "1.23.0"
 
