@@ -1,8 +1,8 @@
 """Webhook deliveries as Gitea makes them: once, in order, one after another, five seconds at most for each.
 
 Nothing is retried and a restart forgets what was waiting. Gitea's default of refusing every address inside the network
-would make a sandbox useless: here loopback is allowed, and `hosts` (Gitea's `[webhook] ALLOWED_HOST_LIST`: `loopback`,
-`private`, `external`, `*`, or globs of host names) can allow more.
+would make a sandbox useless: here loopback is allowed, and `hosts` can allow more. It is Gitea's ALLOWED_HOST_LIST (in
+`[security]` since 1.27, in `[webhook]` before): `loopback`, `private`, `external`, `*`, or globs of host names.
 """
 
 import asyncio
