@@ -8,7 +8,7 @@ from typing import Any
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim
 from shared.conditions import COMMITTED, VALID
-from shared.events import ClaimRef, Event, Version
+from shared.events import PING, ClaimRef, Event, Version
 from shared.kinds import PLATFORM
 from shared.memory import Memory, Settled
 from shared.reconciler import Inputs, Reconciler
@@ -21,6 +21,8 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 REPLY: Reply = ({"ce-type": "t"}, b"")
 UPDATE = "dev.knative.apiserver.resource.update"
 INPUTS = "what the files follow from beside the claim"
+ALL_READY = [("True", "Committed", "all")] * 3
+"""The condition Ready of three claims that `ready` found in order."""
 ROOTS = ("environments/nonprod/dev/platform",)
 Converge = Callable[[Attempt[PlatformClaim]], None]
 
@@ -137,3 +139,8 @@ class Bench:
             if one["type"] == kind:
                 return one["status"], one["reason"], one["message"]
         return None
+
+
+def resync(bench: Bench) -> None:
+    """The ping, now and then."""
+    bench.reconciler.react(Event("e", PING))

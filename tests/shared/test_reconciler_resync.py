@@ -1,8 +1,5 @@
-"""What the reconciler does not do again, and what it does all the same: echoes, resyncs, successors, company."""
+"""What a resync and other wake-ups look at, what they leave alone, and what they tell."""
 
-import itertools
-import threading
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,30 +7,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from shared.attempt import Attempt
 from shared.claims import PlatformClaim
-from shared.errors import Forbidden, GiteaUnavailable, InvalidClaim, KubeUnavailable, NotBootstrapped, TransientError
-from shared.events import BOOTSTRAPPED, PING, SERVICES, ClaimRef, Delivery, Event, Version
-from shared.kinds import PLATFORM
+from shared.errors import GiteaUnavailable, InvalidClaim, KubeUnavailable
+from shared.events import BOOTSTRAPPED, PING, SERVICES, ClaimRef, Delivery, Event
 from shared.tracing import Tracing
 from tests.fakes import FakeKube
-from tests.shared.bench import INPUTS, REPLY, UPDATE, Bench, Failing, document, ready
+from tests.shared.bench import ALL_READY, INPUTS, REPLY, Bench, document, ready, resync
 
-ALL_READY = [("True", "Committed", "all")] * 3
 PUSHED = Event("e", "io.infraforge.gitea.push", delivery=Delivery("o/voltran"))
-
-
-def resync(bench: Bench) -> None:
-    bench.reconciler.react(Event("e", PING))
-
-
-def test_an_event_of_what_was_finished_costs_nothing() -> None:
-    """The echo of our own status write is one of these: not even the claim is read."""
-    bench = Bench()
-    bench.put(document())
-    bench.react()
-    reads, lists = bench.kube.reads, bench.kube.lists
-    assert bench.reconciler.react(bench.told(bench.live())) is None
-    assert (bench.kube.reads, bench.kube.lists) == (reads, lists)
-    assert bench.handler.converged == ["p"]
 
 
 def test_a_wake_up_for_one_environment() -> None:
@@ -48,70 +28,6 @@ def test_a_wake_up_for_one_environment() -> None:
     bench.handler.inputs = lambda _: "something else"
     bench.reconciler.react(wake_up)
     assert bench.handler.converged == ["here", "here"]
-
-
-def test_the_same_event_in_another_process_costs_a_read_and_no_write() -> None:
-    bench = Bench()
-    bench.put(document())
-    bench.react()
-    bench.restart()
-    reads, writes, told = bench.kube.reads, len(bench.kube.status_writes), len(bench.kube.events)
-    bench.reconciler.react(bench.told(bench.live()))
-    assert bench.kube.reads == reads + 1
-    assert (len(bench.kube.status_writes), len(bench.kube.events)) == (writes, told)
-
-
-def test_a_late_event_of_an_older_state_costs_a_read() -> None:
-    """The live claim is what counts, and that was dealt with."""
-    bench = Bench()
-    older = bench.told(bench.put(document()))
-    bench.put(document(services=[{"name": "redis"}]))
-    bench.react()
-    reads = bench.kube.reads
-    assert bench.reconciler.react(older) is None
-    assert bench.kube.reads == reads + 1
-    assert bench.handler.converged == ["p"]
-
-
-ANOTHER_STATE: list[tuple[dict[str, str], str]] = [
-    ({"resource_version": "999999"}, "a later state of the claim"),
-    ({"uid": "another"}, "another claim of the same name, with the same version by chance"),
-]
-
-
-@pytest.mark.parametrize(("change", "why"), ANOTHER_STATE, ids=[case[1] for case in ANOTHER_STATE])
-def test_an_event_of_another_state_is_looked_at(change: dict[str, str], why: str) -> None:
-    bench = Bench()
-    bench.put(document())
-    bench.react()
-    reads = bench.kube.reads
-    metadata = bench.live()["metadata"]
-    known = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
-    ref = ClaimRef("PlatformClaim", "dev", "p")
-    bench.reconciler.react(Event("e", UPDATE, ref, version=Version(**(known | change))))
-    assert bench.kube.reads == reads + 1, why
-
-
-FAILURES = [
-    (GiteaUnavailable("down"), True, "another try can succeed, whatever the claim's state"),
-    (InvalidClaim("bad"), False, "only another state of the claim can mend it"),
-    (Forbidden("no"), False, "as above; the resync tries all the same"),
-    (NotBootstrapped("soon"), False, "something else has to happen first, and tells by an event of its own"),
-]
-
-
-@pytest.mark.parametrize(("error", "again", "why"), FAILURES, ids=[type(case[0]).__name__ for case in FAILURES])
-def test_what_is_remembered_of_a_failure(error: Exception, again: bool, why: str) -> None:
-    bench = Bench(Failing(error))
-    bench.put(document())
-    try:
-        bench.react()
-    except TransientError:
-        assert again
-    bench.reconciler.react(bench.told(bench.live()))
-    assert len(bench.handler.converged) == (2 if again else 1), why
-    resync(bench)
-    assert bench.condition("Ready") == ALL_READY[0], "a resync looks at everything that is not settled"
 
 
 @pytest.mark.parametrize("wake_up", [Event("e", PING), Event("e", BOOTSTRAPPED), PUSHED], ids=lambda one: one.type)
@@ -305,128 +221,6 @@ def test_what_was_found_before_a_survey_does_not_settle_a_claim_after_it() -> No
     assert bench.handler.converged == ["p", "p"], "the first look did not count"
     resync(bench)
     assert bench.handler.converged == ["p", "p"], "the second did"
-
-
-def gone(document: dict[str, Any], bench: Bench) -> Event:
-    bench.kube.remove(PLATFORM.resource, document["metadata"]["namespace"], document["metadata"]["name"])
-    return bench.told(document, "dev.knative.apiserver.resource.delete")
-
-
-def test_a_deletion_wakes_who_waited_for_the_environment() -> None:
-    """The rival's state has not changed, so no event of its own would come; other environments are left alone."""
-    bench = Bench(Failing(InvalidClaim("belongs to the first", reason="EnvironmentConflict")))
-    first = bench.put(document("first"))
-    bench.put(document("second"), created="2026-11-24T00:00:00Z")
-    bench.put(document("elsewhere", environment="qa"))
-    bench.react("second")
-    assert bench.condition("Ready", "second") == ("False", "EnvironmentConflict", "belongs to the first")
-    assert bench.reconciler.react(gone(first, bench)) == REPLY, "what the successor has to tell"
-    assert bench.condition("Ready", "second") == ALL_READY[0]
-    assert bench.handler.converged == ["second", "second"]
-
-
-def test_a_claim_that_is_let_go_may_tell_of_it() -> None:
-    """Nobody is left to write a status to; who depended on the claim may have to know."""
-
-    def part(attempt: Attempt[PlatformClaim]) -> None:
-        attempt.let_go = True
-
-    bench = Bench(part)
-    bench.put(document())
-    assert bench.react() == REPLY
-    assert bench.kube.status_writes == []
-
-
-def test_a_deletion_without_a_place_wakes_nobody() -> None:
-    """A reference says only who is gone: the resync finds the successor."""
-    bench = Bench()
-    first = bench.put(document("first"))
-    bench.put(document("second"))
-    event = gone(first, bench)
-    bench.reconciler.react(Event("e", "dev.knative.apiserver.ref.delete", event.claim))
-    assert bench.handler.converged == []
-
-
-def test_two_events_of_one_claim_go_one_after_the_other() -> None:
-    """Each finds what the other left; never two at work on one claim in one process."""
-    at_work: Counter[str] = Counter()
-    worst: list[int] = []
-    here, on = threading.Event(), threading.Event()
-
-    def converge(attempt: Attempt[PlatformClaim]) -> None:
-        at_work["p"] += 1
-        worst.append(at_work["p"])
-        here.set()
-        assert on.wait(10)
-        at_work["p"] -= 1
-        ready(attempt)
-
-    bench = Bench(converge)
-    bench.put(document())
-    threads = [threading.Thread(target=bench.reconciler.react, args=(Event("e", PING),)) for _ in range(4)]
-    threads += [threading.Thread(target=bench.react) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    assert here.wait(10)
-    on.set()
-    for thread in threads:
-        thread.join(10)
-    assert not any(thread.is_alive() for thread in threads)
-    assert worst
-    assert set(worst) == {1}
-    assert len(bench.kube.status_writes) == 1, "and none wrote over the other"
-
-
-def test_who_waited_for_a_turn_asks_whether_it_is_still_needed() -> None:
-    """Of many events of one state the first does the work; the others cost a read each at most."""
-    here, on = threading.Event(), threading.Event()
-
-    def converge(_: Attempt[PlatformClaim]) -> None:
-        here.set()
-        assert on.wait(10)
-        raise InvalidClaim("bad")
-
-    bench = Bench(converge)
-    event = bench.told(bench.put(document()))
-    threads = [threading.Thread(target=bench.reconciler.react, args=(event,)) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    assert here.wait(10)
-    on.set()
-    for thread in threads:
-        thread.join(10)
-    assert bench.handler.converged == ["p"]
-    assert bench.kube.reads <= len(threads)
-
-
-def test_one_look_answers_for_all_events_that_came_before_it() -> None:
-    """Also for those that do not say of which state they are: the claim is not even read for them."""
-    here, on, arrivals, ticks = threading.Event(), threading.Event(), threading.Semaphore(0), itertools.count()
-
-    def clock() -> float:
-        arrivals.release()
-        return float(next(ticks))
-
-    def converge(attempt: Attempt[PlatformClaim]) -> None:
-        here.set()
-        assert on.wait(10)
-        ready(attempt)
-
-    bench = Bench(converge, clock=clock)
-    bench.put(document())
-    threads = [threading.Thread(target=bench.react) for _ in range(6)]
-    threads[0].start()
-    assert here.wait(10)
-    for thread in threads[1:]:
-        thread.start()
-    for _ in range(1 + len(threads)):  # the first asked for the time twice: when it came, and when its look began
-        assert arrivals.acquire(timeout=10)
-    bench.put(document(services=[{"name": "db", "type": "internal"}]))
-    on.set()
-    for thread in threads:
-        thread.join(10)
-    assert bench.handler.converged == ["p", "p"], "the first, which started over at the changed claim"
-    assert bench.kube.reads == 2
 
 
 def test_every_claim_of_a_resync_is_in_its_trace() -> None:

@@ -1,4 +1,4 @@
-"""What others did since a commit that we know, and going back to a mark."""
+"""What others did since a commit that we know."""
 
 import subprocess
 from collections.abc import Callable
@@ -325,69 +325,3 @@ def test_a_damaged_cache_costs_only_fetches(
     assert backend.git(NAME, "log", "--format=%s", "main").splitlines() == ["restored", "ours", "ours", "seed"]
     assert write(repository, {"b": b"1"})
     backend.git(NAME, "fsck", "--strict")
-
-
-def test_looking_ahead_costs_a_request_a_level(backend: Backend, opened: Opener) -> None:
-    """Whatever the number of paths, there or not; what is looked at then costs none."""
-    seed(backend.path(NAME), 1000)
-    folders = [f"environments/nonprod/env{n:03d}/applications" for n in range(10)]
-    services = [f"environments/nonprod/env{n:03d}/platform/postgres" for n in range(10)]
-    with opened().transaction() as transaction:
-        backend.exchanges.clear()
-        transaction.look_ahead(
-            ["", *folders, *services, "not/there", f"{APPS}/app-00001/values.yaml/below", "root-apps"]
-        )
-        assert sum(exchange.service == "upload" for exchange in backend.exchanges) == 2
-        backend.exchanges.clear()
-        assert [len(transaction.names(folder)) for folder in folders] == [100] * 10
-        assert [transaction.names(folder) for folder in services] == [("values.yaml",)] * 10
-        assert transaction.changed({f"{services[0]}/values.yaml": b"1"}) == {f"{services[0]}/values.yaml"}
-        transaction.look_ahead(folders)
-        transaction.look_ahead([])
-        assert backend.exchanges == []
-        with pytest.raises(ValueError, match="empty segment"):
-            transaction.look_ahead(["a//b"])
-
-
-def test_looking_ahead_in_an_empty_repository(opened: Opener) -> None:
-    with opened().transaction() as transaction:
-        transaction.look_ahead([APPS])
-        assert transaction.names(APPS) == ()
-
-
-def test_going_back_to_a_mark(backend: Backend, opened: Opener) -> None:
-    """Commits and tags since are undone; those before and after are not; equal content may be written again."""
-    with opened().transaction() as transaction:
-        first = transaction.commit({"a": b"1"}, "first\n")
-        assert first
-        mark = transaction.mark()
-        sha = transaction.commit({"b": {"x": b"1"}}, "undone\n")
-        assert sha
-        transaction.create_tag("undone", sha)
-        transaction.rollback(mark)
-        assert transaction.tip == first
-        assert transaction.names() == ("a",)
-        assert transaction.tags() == {}
-        with pytest.raises(ValueError, match="not of this transaction"):
-            transaction.create_tag("undone", sha)
-        transaction.rollback(mark)
-        transaction.commit({"c": {"x": b"1"}}, "second\n")
-        transaction.push()
-        with pytest.raises(ValueError, match="pushed"):
-            transaction.rollback(mark)
-    assert backend.git(NAME, "log", "--format=%s", "main").splitlines() == ["second", "first"]
-    assert backend.git(NAME, "ls-tree", "-r", "--name-only", "main").splitlines() == ["a", "c/x"]
-    backend.git(NAME, "fsck", "--strict")
-
-
-def test_going_back_to_the_start_leaves_nothing_to_push(backend: Backend, opened: Opener) -> None:
-    with opened().transaction() as transaction:
-        mark = transaction.mark()
-        assert not transaction.is_prepared
-        transaction.commit({"a": b"1"}, "a\n")
-        assert transaction.is_prepared
-        transaction.rollback(mark)
-        assert not transaction.is_prepared
-        backend.exchanges.clear()
-        transaction.push()
-    assert backend.exchanges == []
