@@ -143,7 +143,7 @@ def _shown(token: SecretStr) -> str:
 def _failure(response: httpx.Response, path: str) -> InfraForgeError:
     status, words = response.status_code, _words(response)
     if status == httpx.codes.UNAUTHORIZED:
-        return GiteaUnauthorized(words)
+        return GiteaUnauthorized(words, reason="TokenRefused")
     if status == httpx.codes.FORBIDDEN:
         return Forbidden(f"Gitea refuses us at {path}: {words}", reason="GiteaForbidden")
     if status == httpx.codes.NOT_FOUND:

@@ -24,7 +24,14 @@ PASCAL = re.compile(r"[A-Z][a-z]+([A-Z][A-Za-z0-9]*)*")
 NEVER_BARE = frozenset(
     {
         *("PermanentError", "TransientError", "Waiting"),  # what is raised of these brings a reason of its own
-        *("GiteaNotFound", "GiteaRefused", "KubeNotFound", "KubeRefused", "HostNotAllowed"),  # and so do these
+        *(
+            "GiteaNotFound",
+            "GiteaRefused",
+            "GiteaUnauthorized",
+            "KubeNotFound",
+            "KubeRefused",
+            "HostNotAllowed",
+        ),  # and so do these
     }
 )
 
