@@ -22,14 +22,20 @@ log = logging.getLogger(__name__)
 
 
 def outcomes(metrics: Metrics) -> Counter:
-    """The counter of what became of letters, in the function's registry."""
-    return Counter(
+    """The counter of what became of letters, in the function's registry.
+
+    Each outcome begins with a 0: of a series that begins with a 1 Prometheus sees no increase.
+    """
+    counter = Counter(
         "infraforge_dead_letters",
         "Dead letters by outcome: kept, again (given up once more), dropped, pruned, replayed, refused. "
         "Of the function deadletters.",
         ("outcome",),
         registry=metrics.registry,
     )
+    for outcome in ("kept", "again", "dropped", "pruned", "replayed", "refused"):
+        counter.labels(outcome)
+    return counter
 
 
 class Store:
