@@ -88,7 +88,7 @@ class Cluster:
             load_kube_config(  # type: ignore[no-untyped-call]  # the library publishes no types
                 config_file=file, context=context, client_configuration=configuration
             )
-            config = KubeConfigMerger(file).config  # type: ignore[no-untyped-call]  # as above
+            config = KubeConfigMerger(file).config  # type: ignore[no-untyped-call]  # nor for this class
             chosen = config["contexts"].get_with_name(context or config["current-context"])["context"].value
         except (ConfigException, OSError) as error:
             raise Failure(f"{file} cannot be used: {error}") from error

@@ -38,7 +38,8 @@ def locate(path: str) -> Location | None:
         return None
     namespace = ""
     # `namespaces/dev` and `namespaces/dev/status` are about the namespace itself.
-    if rest[:1] == ["namespaces"] and len(rest) > 2 and rest[2] not in ("status", "finalize"):  # noqa: PLR2004 - as above
+    is_within = rest[:1] == ["namespaces"] and len(rest) > 2  # noqa: PLR2004 - namespaces and a name, and then more
+    if is_within and rest[2] not in ("status", "finalize"):
         namespace, rest = rest[1], rest[2:]
     if len(rest) > 3:  # noqa: PLR2004 - plural, name and subresource
         return None

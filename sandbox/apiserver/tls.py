@@ -71,8 +71,8 @@ def write_private(path: Path, text: str) -> None:
 
 def _make(files: Certificates) -> None:
     from cryptography import x509  # noqa: PLC0415 - slow to import, and only the first start needs it
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - likewise
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - likewise
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - OpenSSL comes with it
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - only for keys that are made once
 
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)

@@ -150,7 +150,7 @@ class Dispatcher:
                 log.warning("a reply was refused by the broker: %s", error)
                 return Failure(400, self.url, b"")
             except Overloaded:
-                await asyncio.sleep(delivery.terms.pause(tries))  # as above
+                await asyncio.sleep(delivery.terms.pause(tries))  # the subscriber's own back-off
             else:
                 return None
         return Failure(503, self.url, b"")

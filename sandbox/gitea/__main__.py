@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     import uvicorn  # noqa: PLC0415  # after the command line, so that --help and its errors are instant
 
-    from sandbox.gitea.app import create_app  # noqa: PLC0415  # as above
+    from sandbox.gitea.app import create_app  # noqa: PLC0415  # brings Starlette, which --help does without
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines would hold receivers' addresses with their queries

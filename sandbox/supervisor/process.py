@@ -62,7 +62,7 @@ class Process:
             return False
         self._signal_group(signal.SIGKILL)
         while self.alive:
-            time.sleep(_POLL)  # as above
+            time.sleep(_POLL)  # SIGKILL takes a moment, and another command's child tells us of no end
         return True
 
     def _signal_group(self, number: signal.Signals) -> None:

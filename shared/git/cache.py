@@ -19,7 +19,7 @@ from typing import TypeVar
 import git
 from git.compat import safe_decode
 from gitdb.base import IStream  # type: ignore[import-untyped] # gitdb has no types
-from gitdb.db import LooseObjectDB  # type: ignore[import-untyped] # as above
+from gitdb.db import LooseObjectDB  # type: ignore[import-untyped] # nor does this part of it have any
 
 from shared.errors import TransientError
 

@@ -14,6 +14,7 @@ The texts were recorded from a real Gitea (tests/recordings/gitea/git.jsonl); th
 
 import re
 import signal
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -139,13 +140,13 @@ def _missing(where: str) -> RepositoryMissing:
 
 
 def _by_status(status: int, where: str, text: str) -> InfraForgeError:
-    if status == 401:  # noqa: PLR2004 - HTTP's own numbers are their names
+    if status == HTTPStatus.UNAUTHORIZED:
         return _token_refused(where)
-    if status == 404 or 300 <= status < 400:  # noqa: PLR2004 - as above; a renamed repository redirects
+    if status == HTTPStatus.NOT_FOUND or 300 <= status < 400:  # noqa: PLR2004 - all redirects: a renamed repository's
         return _missing(where)
-    if status == 403:  # noqa: PLR2004 - as above
+    if status == HTTPStatus.FORBIDDEN:
         return Forbidden(f"Gitea refuses {where}: {text}")
-    if status == 413:  # noqa: PLR2004 - as above; a proxy's bound
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # a proxy's bound
         return PushDeclined(f"what is pushed to {where} is too large for it or for a proxy before it: {text}")
     return GiteaUnavailable(f"{where} answers {status}: {text}")
 

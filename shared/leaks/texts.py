@@ -127,7 +127,7 @@ def _detectors() -> tuple[Callable[[str], Iterator[str]], ...]:
 
     `analyze_string` only looks; it is `analyze_line` that may ask the service whether a token is valid.
     """
-    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class  # noqa: PLC0415 - as said
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class  # noqa: PLC0415 - 0.15 s, as the docstring says
 
     classes: Mapping[str, type[BasePlugin]] = get_mapping_from_secret_type_to_class()
     return tuple(one().analyze_string for one in classes.values() if one.__name__ not in _NOT_ASKED)
@@ -149,7 +149,7 @@ def _is_random(key: str, text: str) -> bool:
     """Long enough, of all classes of characters, not public by its key, and of high entropy."""
     if not (_CHARACTERS.fullmatch(text) and _RANDOM.match(text) and _SEGMENT.search(text)) or _PUBLIC.search(key):
         return False
-    from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString  # noqa: PLC0415 - as above
+    from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString  # noqa: PLC0415 - few texts come this far
 
     return Base64HighEntropyString().calculate_shannon_entropy(text) >= _ENOUGH_ENTROPY
 

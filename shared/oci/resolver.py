@@ -117,7 +117,6 @@ def _short(error: Exception) -> str:
 
 def pinned(policy: HostPolicy) -> httpx.BaseTransport:
     """Connections to the addresses that the policy allows, and to no other."""
-    # httpcore takes 0.1 s to import: not before it is needed.
-    from shared.oci.network import PinnedTransport  # noqa: PLC0415 - see above
+    from shared.oci.network import PinnedTransport  # noqa: PLC0415 - httpcore takes 0.1 s to import
 
     return PinnedTransport(policy)

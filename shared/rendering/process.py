@@ -105,7 +105,7 @@ class Process:
 
     def _answer(self, within: float) -> Verdict | None:
         child = self._child
-        assert child is not None and child.stdout is not None  # noqa: S101 - as above
+        assert child is not None and child.stdout is not None  # noqa: S101 - only asked of one that runs
         try:
             found = read_frame(_Timed(child.stdout.fileno(), time.monotonic() + within))
         except (OSError, EOFError, ValueError):

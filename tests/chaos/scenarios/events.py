@@ -90,13 +90,13 @@ async def _late(exchange: Exchange) -> None:
 
 
 async def _overtaken(exchange: Exchange) -> None:
-    await faults.later(random.uniform(0.2, 3.0), status=204)(exchange)  # noqa: S311 - as above
+    await faults.later(random.uniform(0.2, 3.0), status=204)(exchange)  # noqa: S311 - how late, by chance
 
 
 def _one_of(*choices: Fault) -> Fault:
     found: Sequence[Fault] = choices
 
     async def fault(exchange: Exchange) -> None:
-        await random.choice(found)(exchange)  # noqa: S311 - as above
+        await random.choice(found)(exchange)  # noqa: S311 - which fault, by chance
 
     return fault

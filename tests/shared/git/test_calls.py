@@ -123,6 +123,6 @@ def test_a_turn_ends_when_its_thread_has_left(clock: Clock) -> None:
         done.result(30)
     assert seen.is_set()
     assert follower.has_left
-    line.give_turn(follower, transaction)  # type: ignore[arg-type] # as above
+    line.give_turn(follower, transaction)  # type: ignore[arg-type] # nobody takes it
     assert follower.turn is None
     line.leave(leader)
