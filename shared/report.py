@@ -73,12 +73,6 @@ class Report(Generic[StatusT]):
         kind = conditions.STALLED if isinstance(error, PermanentError) else conditions.RECONCILING
         self.mark(kind, "True", error.reason, message)
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether `ready` was said."""
-        found = self._conditions.get(conditions.READY)
-        return found is not None and found.status == "True"
-
     def status(self, *, generation: int, now: str) -> StatusT:
         """The status to write; equal to the recorded one when nothing changed."""
         merged: list[Condition] = conditions.merge(

@@ -15,7 +15,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 VERSIONS: Final = ("1.0", "0.3")
-STRUCTURED: Final = "application/cloudevents+json"
 REQUIRED: Final = ("id", "source", "type")
 
 _NAME = re.compile(r"[a-z0-9]+")

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-SHA = re.compile(r"[0-9a-f]{40}")
 ZERO = "0" * 40
 
 # What Gitea writes into its own git configuration; repacking is left to the person who runs the sandbox.

@@ -22,7 +22,6 @@ ARGOCD: Final = "argocd"
 NODE: Final = "node"
 SERVING: Final = "serving"
 FUNCTIONS: Final = ("bootstrap", "application", "platform")
-DEADLETTERS: Final = "deadletters"
 
 INSTALLED: Final = "installation"
 """The step after which the cluster holds everything that the chart installs."""

@@ -12,11 +12,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from sandbox.supervisor.directory import write_private
-
-Life = Literal["alive", "dead", "absent"]
 
 _PROC = Path("/proc")
 _POLL = 0.01

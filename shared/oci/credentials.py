@@ -75,13 +75,8 @@ class Credentials:
         return cls(logins)
 
     @classmethod
-    def from_file(cls, path: Path) -> "Credentials":
-        """From a file such as a mounted Secret's `.dockerconfigjson`. Raises `InvalidCredentials` or OSError."""
-        return cls.from_text(path.read_bytes(), path)
-
-    @classmethod
     def from_text(cls, text: bytes, path: Path) -> "Credentials":
-        """From what was read at `path`. Raises `InvalidCredentials`."""
+        """From what was read at `path`, such as a mounted Secret's `.dockerconfigjson`. Raises `InvalidCredentials`."""
         try:
             config = json.loads(text)
         except (ValueError, RecursionError):

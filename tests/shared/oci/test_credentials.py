@@ -80,17 +80,16 @@ def test_what_cannot_be_used_is_left_out_and_logged(
 )
 def test_a_broken_file_is_named_without_its_content(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / ".dockerconfigjson"
-    path.write_text(text)
     with pytest.raises(InvalidCredentials) as refused:
-        Credentials.from_file(path)
+        Credentials.from_text(text.encode(), path)
     assert str(refused.value) == message.format(path=path)
     assert refused.value.__cause__ is None
 
 
 def test_nothing_shows_a_password(tmp_path: Path) -> None:
     path = tmp_path / ".dockerconfigjson"
-    path.write_text(json.dumps({"auths": {"ghcr.io": {"auth": AUTH}}}))
-    credentials = Credentials.from_file(path)
+    text = json.dumps({"auths": {"ghcr.io": {"auth": AUTH}}})
+    credentials = Credentials.from_text(text.encode(), path)
     login = credentials.login(Authority("ghcr.io"))
     assert login is not None
     for shown in (repr(credentials), repr(login), str(login.basic())):
