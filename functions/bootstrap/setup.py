@@ -94,8 +94,9 @@ class Setup:
                 waited = clock.now() - begun
                 if waited >= self._settings.patience:
                     raise GiteaUnavailable(
-                        f"{error}; given up after {waited:.0f} s: see that Gitea runs, that INFRAFORGE_GITEA_ENDPOINT "
-                        "is its address from within the cluster, and that no NetworkPolicy is between"
+                        f"{error}; given up after {waited:.0f} s: see that Gitea runs, that this is its "
+                        "address from within the cluster (INFRAFORGE_GITEA_ENDPOINT, the chart's settings.giteaEndpoint "
+                        "and settings.giteaUrl), and that no NetworkPolicy is between"
                     ) from error
                 if told is None or told[0] != str(error) or waited - told[1] >= REMIND_SECONDS:
                     self._say(f"waiting for Gitea ({waited:.0f} s): {error}")
@@ -130,7 +131,7 @@ class Setup:
         if not self._gitea.works(token, scopes):
             raise PermanentError(
                 f'{vault}: a token just made for "{user}" does not work: see in Gitea that this user is active and may '
-                "sign in, or name another one in INFRAFORGE_GITEA_USER"
+                "sign in, or name another one in INFRAFORGE_GITEA_USER (the chart's setup.giteaUser)"
             )
         previous = current.name if current else None
         vault.write(stored, token, {GENERATION: self._generation, TOKEN: name, PREVIOUS: previous})

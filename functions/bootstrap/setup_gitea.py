@@ -19,6 +19,7 @@ from shared.gitea.api import PAGE, Api, GiteaNotFound, GiteaRefused, GiteaUnauth
 from shared.secret import fixed
 
 MAX_PAGES: Final = 100
+_ANOTHER: Final = "name another user in INFRAFORGE_GITEA_USER (the chart's setup.giteaUser)"
 _PLAIN: Final = "its user name and password are those of a site administrator without a second factor"
 
 
@@ -80,7 +81,7 @@ class Administrator:
     def ensure_user(self, name: str, email: str) -> bool:
         """Make the user, with a password that nobody keeps; False when there is one."""
         if self._exists(f"/orgs/{part(name)}"):
-            raise PermanentError(f'"{name}" is an organization there: name another user in INFRAFORGE_GITEA_USER')
+            raise PermanentError(f'"{name}" is an organization there: {_ANOTHER}')
         if self._exists(f"/users/{part(name)}"):
             return False
         user = {
@@ -94,7 +95,8 @@ class Administrator:
             self._request("POST", "/admin/users", body=user)
         except GiteaRefused as error:
             raise PermanentError(
-                f'a new user "{name}" ({email}): {error}; see INFRAFORGE_GITEA_USER and INFRAFORGE_AUTHOR_EMAIL'
+                f'a new user "{name}" ({email}): {error}; see INFRAFORGE_GITEA_USER and '
+                "INFRAFORGE_AUTHOR_EMAIL (the chart's setup.giteaUser and settings.authorEmail)"
             ) from error
         return True
 

@@ -79,7 +79,7 @@ def test_patience_ends(job: Job) -> None:
     def pause(seconds: float) -> None:
         now[0] += seconds
 
-    with pytest.raises(GiteaUnavailable, match=r"given up after 60 s: see that Gitea runs, that INFRAFORGE_GITEA_END"):
+    with pytest.raises(GiteaUnavailable, match=r"given up after 60 s: see that Gitea runs, that this is its address "):
         job.run(transport=httpx.MockTransport(_refusing), clock=Clock(lambda: now[0], pause), patience=60)
     assert now[0] == 60
 

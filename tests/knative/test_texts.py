@@ -17,11 +17,12 @@ TEXTS: Final = {
         CHART / "README.md",
         CHART / "templates" / "NOTES.txt",
         *sorted((ROOT / "docs").glob("*.md")),
-        ROOT / "functions" / "bootstrap" / "selftest.py",
+        *sorted((ROOT / "functions" / "bootstrap").glob("se*.py")),
     )
 }
 SELECTED: Final = re.compile(r"-l serving\.knative\.dev/service=(\S+) -c (\S+?)[\s\"]")
 SET: Final = re.compile(r"--set (?:\w+=)?([\w.]+)=")
+NAMED: Final = re.compile(r"chart's ([a-z]\w+\.\w+)(?: and (\w+\.\w+))?")
 
 
 def test_logs_are_asked_of_a_container_that_is_there() -> None:
@@ -41,10 +42,11 @@ def test_logs_are_asked_of_a_container_that_is_there() -> None:
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_value_that_is_set_is_one_of_the_charts(name: str) -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    for path in SET.findall(TEXTS[name]):
+    named = [path for pair in NAMED.findall(TEXTS[name]) for path in pair if path]
+    for path in [*SET.findall(TEXTS[name]), *named]:
         found = values
         for part in path.split("."):
-            assert part in found, f"{name}: --set {path}"
+            assert part in found, f"{name}: {path}"
             found = found[part]
 
 
