@@ -95,8 +95,8 @@ class Setup:
                 if waited >= self._settings.patience:
                     raise GiteaUnavailable(
                         f"{error}; given up after {waited:.0f} s: see that Gitea runs, that this is its "
-                        "address from within the cluster (INFRAFORGE_GITEA_ENDPOINT, the chart's settings.giteaEndpoint "
-                        "and settings.giteaUrl), and that no NetworkPolicy is between"
+                        "address from within the cluster (INFRAFORGE_GITEA_ENDPOINT; the chart's "
+                        "settings.giteaEndpoint and settings.giteaUrl), and that no NetworkPolicy is between"
                     ) from error
                 if told is None or told[0] != str(error) or waited - told[1] >= REMIND_SECONDS:
                     self._say(f"waiting for Gitea ({waited:.0f} s): {error}")
