@@ -81,6 +81,17 @@ def test_a_pod_reaches_only_what_it_needs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REACHES)
+def test_names_are_resolved_where_the_cluster_does(name: str) -> None:
+    """On OpenShift not in kube-system and not at port 53; and a cache on each node is in no namespace at all."""
+    elsewhere = {"dnsNamespace": "openshift-dns", "dnsPort": 5353, "dnsCidrs": ["169.254.20.10/32"]}
+    policy = find(render(merged(NETWORK, {"networkPolicy": elsewhere})), "NetworkPolicy", f"infraforge-{name}")
+
+    (rule,) = (one for one in policy["spec"]["egress"] if "openshift-dns" in json.dumps(one))
+    assert rule["to"][1:] == [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
+    assert {(port["port"], port["protocol"]) for port in rule["ports"]} == {(5353, "UDP"), (5353, "TCP")}
+
+
+@pytest.mark.parametrize("name", REACHES)
 def test_a_policy_selects_its_pods(name: str) -> None:
     """By labels that its pods have, and no others."""
     objects = render(NETWORK)
