@@ -69,10 +69,6 @@ class Administrator:
             user = self._request("GET", "/user")
         except GiteaNotFound as error:  # a proxy's, for a Gitea that is not there yet
             raise GiteaUnavailable(f"{self._endpoint}: {error}") from error
-        except GiteaRefused as error:
-            if error.status != httpx.codes.REQUEST_TIMEOUT:
-                raise
-            raise GiteaUnavailable(f"{self._endpoint}: {error}") from error
         with as_described():
             is_admin = user.get("is_admin") is True
         if not is_admin:

@@ -32,6 +32,7 @@ PAGE: Final = 50
 CONNECTIONS: Final = 128
 """Open at once and kept, above the number of a function's threads: httpx keeps 20, and the others shake hands again."""
 _MOST_WORDS: Final = 2_000
+_BUSY: Final = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 
 
 class GiteaUnauthorized(Forbidden):
@@ -148,7 +149,7 @@ def _failure(response: httpx.Response, path: str) -> InfraForgeError:
         return Forbidden(f"Gitea refuses us at {path}: {words}", reason="GiteaForbidden")
     if status == httpx.codes.NOT_FOUND:
         return GiteaNotFound(f"Gitea has no {path}: {words}", reason="NotFound")
-    if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+    if status in _BUSY or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return GiteaUnavailable(f"Gitea answered {status}: {words}")
     if response.has_redirect_location:
         place = without_credentials(response.headers["Location"])

@@ -229,6 +229,8 @@ FAILURES = [
      "Gitea answered 500: Internal Server Error", "500 with an empty message"),
     (Edge(httpx.Response(429, json={"message": "slow down"})), GiteaUnavailable, "GiteaUnavailable",
      "Gitea answered 429: slow down", "throttled by a proxy"),
+    (Edge(httpx.Response(408)), GiteaUnavailable, "GiteaUnavailable",
+     "Gitea answered 408: Request Timeout", "a proxy that gave up on a Gitea that starts"),
     (Edge(httpx.Response(503, text="<html>\n  <b>Service\tUnavailable</b>")), GiteaUnavailable, "GiteaUnavailable",
      "Gitea answered 503: <html> <b>Service Unavailable</b>", "a proxy's page, in one line"),
     (Edge(httpx.Response(502, text=LONG)), GiteaUnavailable, "GiteaUnavailable",
