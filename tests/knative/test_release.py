@@ -295,7 +295,7 @@ def test_the_notes_say_what_comes_next(cluster: Cluster) -> None:
     third = cluster.run("upgrade", RELEASE, str(CHART), values=named)
     for line in ("Secret pull (secrets.registry)", "ConfigMap gitea-ca (certificates.gitea)"):
         assert line in third.partition("WARNING: not in namespace")[2], "its pods would wait without a word"
-    assert "kubectl wait --for=condition=Ready ksvc" in second
+    assert "kubectl wait --for=condition=Ready ksvc,apiserversource," in second
     _, claim = second.split("<<'YAML'")
     bootstrap = yaml.safe_load(claim.partition("    YAML\n")[0])
     created = cluster.create(f"/apis/platform.infraforge.io/v1alpha1/namespaces/{NAMESPACE}/bootstrapclaims", bootstrap)

@@ -72,6 +72,17 @@ def test_the_texts_are_read() -> None:
     assert any(SET.search(text) for text in TEXTS.values())
 
 
+@pytest.mark.parametrize("name", ["README.md", "knative/README.md", "docs/install.md", "knative/templates/NOTES.txt"])
+def test_what_is_installed_is_waited_for_before_it_is_tested(name: str) -> None:
+    """Helm 3 waits for nothing of Knative's, and a source tells of nothing that was there before it listened."""
+    before, tested, _ = TEXTS[name].partition("helm test ")
+    assert tested
+    waited = re.search(r"kubectl wait --for=condition=Ready (\S+) --all", before)
+
+    assert waited
+    assert {"ksvc", "apiserversource", "broker", "trigger"} <= set(waited[1].split(","))
+
+
 def test_all_name_the_same_versions() -> None:
     """The oldest Knative takes a volume at /tmp (knative/serving#14719, in 1.13): before it, no pod would be made."""
     said = {
