@@ -168,6 +168,20 @@ def test_people_get_it_by_kubernetes_own_roles(role: str, to: set[str], resource
     assert rule["apiGroups"] == [GROUP]
 
 
+def test_without_aggregation_people_get_it_by_bindings_alone() -> None:
+    """The roles are there, since the policy names one of them, and nobody has them by Kubernetes' own."""
+    roles = [
+        one["metadata"]
+        for one in render({"rbac": {"aggregate": False}})
+        if one["kind"] == "ClusterRole" and one["metadata"]["labels"]["app.kubernetes.io/component"] == "people"
+    ]
+
+    assert {one["name"] for one in roles} == {
+        f"infraforge-{name}" for name in ("view", "edit", "admin", "letters", "confirm")
+    }
+    assert not [label for one in roles for label in one["labels"] if label.startswith("rbac.authorization.k8s.io/")]
+
+
 def granted(objects: list[Object], account: str) -> set[Right]:
     """All that the bindings of an account come to."""
     found: set[Right] = set()
