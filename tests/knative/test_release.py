@@ -288,8 +288,13 @@ def test_the_notes_say_what_comes_next(cluster: Cluster) -> None:
         )
         assert answer.status_code == 200, answer.text
 
+    for name in ("infraforge-gitea", "infraforge-argocd"):
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}}
+        cluster.create(f"/api/v1/namespaces/{NAMESPACE}/secrets", secret)
     second = cluster.run("upgrade", RELEASE, str(CHART), values={})
 
+    asked = re.findall(r"create secret generic (\S+) -n platform-system --from-file=(\w+)=", second)
+    assert asked == [("infraforge-webhook", "secret")], "of what is there nothing is asked"
     assert "WARNING" not in second
     named = {"secrets": {"registry": "pull"}, "certificates": {"gitea": "gitea-ca"}}
     third = cluster.run("upgrade", RELEASE, str(CHART), values=named)
