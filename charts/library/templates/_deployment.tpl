@@ -18,7 +18,7 @@ spec:
   {{- end }}
   strategy:
     rollingUpdate:
-      {{- mustToYaml .Values.rollingUpdate | nindent 6 }}
+      {{- toYaml .Values.rollingUpdate | nindent 6 }}
   selector:
     matchLabels:
       {{- include "library.selector" . | nindent 6 }}

@@ -32,7 +32,7 @@ DATABASE_URL: postgres://$(POSTGRES_HOST)/$(POSTGRES_DATABASE). A name that `env
 {{- range $name, $value := .Values.env }}
 - name: {{ $name | quote }}
   {{- if kindIs "map" $value }}
-  {{- mustToYaml $value | nindent 2 }}
+  {{- toYaml $value | nindent 2 }}
   {{- else }}
   value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
   {{- end }}

@@ -24,7 +24,7 @@ spec:
           port: {{ .Values.service.targetPort | int }}
       {{- with .Values.networkPolicy.from }}
       from:
-        {{- mustToYaml . | nindent 8 }}
+        {{- toYaml . | nindent 8 }}
       {{- end }}
   {{- end }}
   egress:
@@ -42,7 +42,7 @@ spec:
     {{- include "library.egress-to-internet" . | nindent 4 }}
     {{- end }}
     {{- with .Values.networkPolicy.egress }}
-    {{- mustToYaml . | nindent 4 }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
 {{- end }}

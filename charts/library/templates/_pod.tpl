@@ -7,7 +7,7 @@ automountServiceAccountToken: {{ .Values.serviceAccount.automountToken | default
 enableServiceLinks: false
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
-  {{- mustToYaml . | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.restartPolicy }}
 restartPolicy: {{ . | quote }}
@@ -21,7 +21,7 @@ nodeSelector:
 {{- end }}
 {{- with .Values.tolerations }}
 tolerations:
-  {{- mustToYaml . | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.topologySpread }}
 topologySpreadConstraints:
@@ -37,7 +37,7 @@ topologySpreadConstraints:
   {{- end }}
 {{- end }}
 securityContext:
-  {{- mustToYaml .Values.podSecurityContext | nindent 2 }}
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
 containers:
   - name: app
     {{- include "library.container" . | nindent 4 }}
@@ -72,13 +72,13 @@ envFrom:
 {{- range $probe := list "startupProbe" "readinessProbe" "livenessProbe" }}
 {{- with get $.Values $probe }}
 {{ $probe }}:
-  {{- mustToYaml . | nindent 2 }}
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 resources:
-  {{- mustToYaml .Values.resources | nindent 2 }}
+  {{- toYaml .Values.resources | nindent 2 }}
 securityContext:
-  {{- mustToYaml .Values.securityContext | nindent 2 }}
+  {{- toYaml .Values.securityContext | nindent 2 }}
 volumeMounts:
   {{- include "library.mounts" . | trim | nindent 2 }}
 {{- end }}
