@@ -8,7 +8,7 @@
     ├── GiteaNotFound          404
     └── GiteaRefused           a redirect, which is not followed, and every other 3xx and 4xx, with its status
     TransientError
-    └── GiteaUnavailable       no answer in time, 429, 5xx, and what is not Gitea's API
+    └── GiteaUnavailable       no answer in time, 408, 429, 5xx, and what is not Gitea's API
 
 What Gitea answers is recorded in tests/recordings/gitea.
 """
