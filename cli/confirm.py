@@ -11,6 +11,7 @@ from cli.cluster import Reference
 from cli.exits import USAGE, Failure
 from cli.output import Output, print_json, stdout
 from cli.parameters import (
+    ContextOption,
     DataDirOption,
     KubeconfigOption,
     NamespaceOption,
@@ -29,6 +30,7 @@ def confirm(
     namespace: NamespaceOption = None,
     yes: YesOption = False,
     kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -49,7 +51,7 @@ def confirm(
     """
     from shared.claims.meta import CONFIRM_REMOVAL  # noqa: PLC0415 - pydantic's models cost what others need not pay
 
-    cluster = cluster_of(kubeconfig, data_dir)
+    cluster = cluster_of(kubeconfig, data_dir, context)
     reference, document = naming.find(cluster, claim, namespace)
     message, text = _held(reference, document)
     if output is Output.TEXT:

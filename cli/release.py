@@ -14,6 +14,7 @@ from cli.leftovers import Leftovers
 from cli.manifests import Manifest
 from cli.output import Output, complain, print_json, stderr, stdout
 from cli.parameters import (
+    ContextOption,
     DataDirOption,
     KubeconfigOption,
     NamespaceOption,
@@ -81,6 +82,7 @@ def release(
     namespace: NamespaceOption = None,
     yes: YesOption = False,
     kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
     data_dir: DataDirOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -108,7 +110,7 @@ def release(
     """
     if every == bool(claims):
         raise Failure("name claims, or --all", USAGE)
-    cluster = cluster_of(kubeconfig, data_dir)
+    cluster = cluster_of(kubeconfig, data_dir, context)
     if every:
         chosen = list(_held(cluster, namespace, deleting=deleting))
         if chosen and not yes:

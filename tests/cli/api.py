@@ -86,3 +86,10 @@ def application(name: str, **more: Any) -> Document:
     """An application of a spec."""
     image = {"repository": f"ghcr.io/infraforge/{name}", "tag": "v1.0.0"}
     return {"name": name, "chart": {"name": name}, "image": image} | more
+
+
+def contexts(api: Api, name: str) -> str:
+    """A kubeconfig of that server with one context, which is not the current one."""
+    config = json.loads(api.kubectl("config", "view", "--raw", "-o", "json").stdout)
+    used = config["contexts"][0]["context"]
+    return json.dumps(config | {"contexts": [{"name": name, "context": used}], "current-context": ""})

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cli import exits
-from tests.cli.api import Api, application, environment
+from tests.cli.api import Api, application, contexts, environment
 from tests.cli.conftest import Infraforge
 
 ANNOTATION = "platform.infraforge.io/confirm-removal"
@@ -125,3 +125,16 @@ def test_at_a_terminal_it_asks(api: Api, words: str, code: int, given: str | Non
     hold(api)
     assert answered(api, words).returncode == code
     assert annotation(api) == given
+
+
+@pytest.mark.usefixtures("claim")
+def test_a_context_is_chosen(api: Api, infraforge: Infraforge, tmp_path: Path) -> None:
+    """As every command has it: the context's cluster, whatever is current."""
+    hold(api)
+    file = tmp_path / "config"
+    file.write_text(contexts(api, "here"))
+    given = ("confirm", "appclaim/dev/apps", "--yes", "--kubeconfig", str(file), "--context")
+    assert infraforge(*given, "there").returncode == exits.FAILED
+    assert annotation(api) is None
+    assert infraforge(*given, "here").returncode == exits.OK
+    assert annotation(api) == TEXT

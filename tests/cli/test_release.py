@@ -13,7 +13,7 @@ import pytest
 from cli import exits
 from cli.cluster import Cluster, Reference, Refused
 from cli.release import Held, Released, let_go, release
-from tests.cli.api import CLEANUP, OTHER, Api, application, environment
+from tests.cli.api import CLEANUP, OTHER, Api, application, contexts, environment
 from tests.cli.conftest import Infraforge
 from tests.sandbox.apiserver.conftest import start
 
@@ -204,3 +204,16 @@ def test_one_that_goes_meanwhile_is_released() -> None:
 def test_one_that_changes_all_the_time_is_given_up() -> None:
     with pytest.raises(Refused, match="try again"):
         Busy(99).released()
+
+
+def test_a_context_is_chosen(api: Api, infraforge: Infraforge, tmp_path: Path) -> None:
+    """As every command has it: the context's cluster, whatever is current."""
+    api.create("ApplicationClaim", "dev", "chosen", environment("sandbox") | {"applications": []}, CLEANUP)
+    file = tmp_path / "config"
+    file.write_text(contexts(api, "here"))
+    given = ("release", "appclaim/dev/chosen", "--kubeconfig", str(file), "--context")
+    assert infraforge(*given, "there").returncode == exits.FAILED
+    assert api.get("ApplicationClaim", "dev", "chosen")["metadata"]["finalizers"] == [CLEANUP]
+    assert infraforge(*given, "here").returncode == exits.OK
+    assert "finalizers" not in api.get("ApplicationClaim", "dev", "chosen")["metadata"]
+    api.delete("ApplicationClaim", "dev", "chosen")
