@@ -96,7 +96,8 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         attempt.begin(DEPLOY)
         if self.set_path(environment) in written.touched:
             self._last_mile.bring_set(self.place(environment))
-        self._last_mile.remove_rows(self.place(environment), (*self.names(attempt.claim), *last.kept))
+        kept = (*self.names(attempt.claim), *last.kept)
+        self._last_mile.remove_rows(self.place(environment), kept, self._sources(attempt.claim, environment, last))
         self._conclusion.tell(attempt, environment, last, written)
 
     def concerned(self, ref: DeploymentRef) -> Mapping[str, str] | None:
@@ -119,6 +120,13 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         environment = locate(bootstraps, spec.clusterType, spec.environment)
         rows = getattr(status, self.rows)
         return status_with(status, self.rows, rows, self._conclusion.look(claim, environment, rows, at), now)
+
+    def _sources(
+        self, claim: EnvironmentClaimT, environment: Environment, last: Pass[DraftT]
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Those of the rows that Git holds as the claim has them: one that is held back keeps the chart it had."""
+        fresh = last.draft.folders if last.draft else {}
+        return {row: source for row, source in self.sources(claim, environment).items() if row in fresh}
 
     def _check(self, attempt: Attempt[EnvironmentClaimT], environment: Environment) -> None:
         check_names(environment, self.releases(attempt.claim, environment), f"spec.{self.rows}")
@@ -216,7 +224,7 @@ class EnvironmentHandler(EnvironmentRows[EnvironmentClaimT, DraftT]):
         if self.set_path(environment) in written.change.removed:
             left = self._last_mile.remove_set(place, written.head or "")
         else:
-            left = self._last_mile.remove_rows(place, ())
+            left = self._last_mile.remove_rows(place, (), {})
         if left:
             raise Waiting(
                 f"its files are gone from Git, and ArgoCD has yet to remove {listed(left, MAX_NAMED)}; it goes on by "

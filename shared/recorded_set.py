@@ -1,4 +1,4 @@
-"""What an ApplicationSet that is in Git says of the charts of its rows: the way back from `shared.argocd`. Pure.
+"""What an ApplicationSet in Git, or in the cluster, says of its rows' charts: the way back from `shared.argocd`. Pure.
 
 A row that is held back stays in Git as it is, and that is its chart as well as its values: the old values were never
 meant for the chart that the claim names now.
@@ -26,7 +26,28 @@ _BLOCK: Final = re.compile(r'\{\{- (?:else )?if eq \.path\.basename "([^"]*)" \}
 def chart_of(content: bytes | None, row: str) -> Chart | None:
     """The chart that the set in `content` gives to `row`; None when that cannot be read, or is nothing of ours."""
     try:
-        spec = _document(content)["spec"]
+        document = _document(content)
+    except ValueError:
+        return None
+    return chart_in(document, row)
+
+
+def gives(document: Mapping[str, Any], row: str, source: Mapping[str, str]) -> bool:
+    """Whether a set makes the Application of `row` with this first source (`shared.argocd.source_of`).
+
+    One that was read before Git's newest came to it may give the row another chart, or the chart of the row's name.
+    """
+    found = chart_in(document, row)
+    if found is None:
+        return False
+    said = {"chart": found.name, "repoURL": found.registry} if found.registry else {"path": found.name}
+    return all(source.get(name) == value for name, value in (said | {"targetRevision": found.revision}).items())
+
+
+def chart_in(document: Mapping[str, Any], row: str) -> Chart | None:
+    """As `chart_of`, of a set that is read already."""
+    try:
+        spec = document["spec"]
         patched = dict(_BLOCK.findall(spec.get("templatePatch") or ""))
         if row in patched:
             source = json.loads(patched[row])["spec"]["sources"][0]

@@ -75,7 +75,7 @@ class Deployer:
             told[target.row] = verdict.deployed
             if verdict.lags:
                 lagging.setdefault((verdict.lags, target.application), target.commit or "")
-        self._refresh(seen, lagging)
+        self._refresh(seen, lagging, {target.row: target.source for target in targets})
         wanted = place.parts(rows)
         gone = [
             name for name, one in applications.items() if (row := place.row(one, orphans=False)) and row not in wanted
@@ -93,12 +93,15 @@ class Deployer:
         told = {name: judge_root(name, view.application(name)) for name in names}
         return Outcome(told, (DEPLOYED, *overall(told)))
 
-    def _refresh(self, seen: Landscape, lagging: Mapping[tuple[Lag, str], str]) -> None:
+    def _refresh(
+        self, seen: Landscape, lagging: Mapping[tuple[Lag, str], str], sources: Mapping[str, Mapping[str, str]]
+    ) -> None:
         place = seen.place
         newest = "".join(sorted({commit for (lag, _), commit in lagging.items() if lag == "set"}))
         if any(lag == "set" for lag, _ in lagging):  # its file may be new as well as a folder
             self._ask(seen.root, REFRESH, newest, lambda: self._argocd.refresh(place.root_name))
-            self._ask(seen.set, REFRESH_SET, newest, lambda: self._argocd.refresh_set(place.set_name))
+            if seen.set is not None and place.is_current(seen.set, sources):  # else the root's event tells when it is
+                self._ask(seen.set, REFRESH_SET, newest, lambda: self._argocd.refresh_set(place.set_name))
         for (lag, name), commit in lagging.items():
             if lag == "application":
                 self._ask(seen.applications.get(name), REFRESH, commit, lambda name=name: self._argocd.refresh(name))  # type: ignore[misc]  # mypy has no type for a default

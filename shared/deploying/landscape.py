@@ -9,6 +9,7 @@ from shared.claims.names import PLATFORM_PREFIX
 from shared.environments import Environment
 from shared.events import DeploymentRef
 from shared.kube.client import Document
+from shared.recorded_set import gives
 
 SET_OWNER = "ApplicationSet"
 
@@ -52,6 +53,15 @@ class Place:
     def application(self, row: str) -> str:
         """The name of the Application that deploys a row."""
         return self.prefix + (self.single or row)
+
+    def is_current(self, document: Document, sources: Mapping[str, Mapping[str, str]]) -> bool:
+        """Whether the set, as the cluster has it, makes the Applications of these rows of the sources that Git wants.
+
+        Until the root Application has brought the newest, a refresh would have it deploy a new folder with the chart
+        that it gives to any folder; what that made can be in the way for good (the selector of a Deployment never
+        changes). A row without a source stays with what it has.
+        """
+        return all(gives(document, self.single or row, source) for row, source in sources.items() if source)
 
     def parts(self, rows: Iterable[str]) -> frozenset[str]:
         """What `row` says of the Applications that deploy these rows."""

@@ -1,7 +1,7 @@
 """Everything that the functions do about what ArgoCD deploys."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from shared.deploying.ancestry import Ancestry
 from shared.deploying.argocd import ArgoCD, Snapshot, View
@@ -48,9 +48,14 @@ class LastMile:
         """All of ArgoCD's objects that are ours; None when there is no ArgoCD."""
         return self._argocd.snapshot()
 
-    def remove_rows(self, place: Place, kept: Iterable[str]) -> tuple[str, ...]:
-        """Remove the Applications of rows that are not `kept`; the names of those that are still there."""
-        return self._withdrawal.of_rows(place, place.parts(kept))
+    def remove_rows(
+        self, place: Place, kept: Iterable[str], sources: Mapping[str, Mapping[str, str]]
+    ) -> tuple[str, ...]:
+        """Remove the Applications of rows that are not `kept`; the names of those that are still there.
+
+        `sources` are what Git wants of rows that are kept: a set that gives them others is not refreshed yet.
+        """
+        return self._withdrawal.of_rows(place, place.parts(kept), sources)
 
     def remove_set(self, place: Place, commit: str) -> tuple[str, ...]:
         """Remove the set, whose file went with `commit`, with its Applications; what is still there."""

@@ -106,7 +106,7 @@ def _without_application(target: Target, seen: Landscape) -> Verdict:
         failed = _root_error(seen)
         waiting = f'ArgoCD has yet to make the ApplicationSet "{seen.place.set_name}"'
         return Verdict(_no(target, *(failed or (PENDING, waiting))), "set")
-    failed = set_error(seen)
+    failed = set_error(seen) or _root_error(seen)
     waiting = f'ArgoCD has yet to make the Application "{target.application}"'
     return Verdict(_no(target, *(failed or (PENDING, waiting))), "set")
 

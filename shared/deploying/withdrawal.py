@@ -36,12 +36,17 @@ class Withdrawal:
         self._pause = pause
         self._clock = clock
 
-    def of_rows(self, place: Place, kept: Collection[str]) -> tuple[str, ...]:
-        """Remove the set's Applications that stand for none of the rows `kept`; those that are still there then."""
+    def of_rows(self, place: Place, kept: Collection[str], sources: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+        """Remove the set's Applications that stand for none of the rows `kept`; those that are still there then.
+
+        The set is refreshed when it gives the rows that are kept their `sources`: it makes new ones at once, too.
+        """
         found = self._argocd.applications(place.environment) or {}
         going = {name: one for name, one in found.items() if (row := place.row(one, orphans=False)) and row not in kept}
         if not going:
             return ()
+        if not self._until(lambda: self._is_current(place, sources)):
+            return tuple(sorted(going))
         self._argocd.refresh_set(place.set_name)
         if not self._until(lambda: self._has_heard(place.set_name)):
             return tuple(sorted(going))
@@ -61,6 +66,10 @@ class Withdrawal:
                 return (f"ApplicationSet {place.set_name}",)
             found = self._argocd.applications(place.environment) or {}
         return self._delete(place, {name: one for name, one in found.items() if place.row(one, orphans=True)})
+
+    def _is_current(self, place: Place, sources: Mapping[str, Mapping[str, str]]) -> bool:
+        document = self._argocd.set(place.set_name)
+        return document is None or place.is_current(document, sources)
 
     def _has_heard(self, set_name: str) -> bool:
         document = self._argocd.set(set_name)

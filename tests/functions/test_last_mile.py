@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import yaml
+
 from shared.deploying.argocd import FINALIZER, REFRESH, REFRESH_SET
 from shared.events import PING, Event
 from tests.functions.platform import Platform, condition, example
@@ -27,7 +29,7 @@ def claimed(platform: Platform) -> dict[str, Any]:
     claim = example("dev/dev-apps-claim.yaml")
     rows = platform.apply(claim)["status"]["applications"]
     charts = platform.live(example("bootstrap-claim.yaml"))["status"]["charts"]["revision"]
-    put(platform, DEV_SET, [], {}, {})
+    put(platform, DEV_SET, [], yaml.safe_load(platform.git("show", f"main:{SET}"))["spec"], {})
     for row in rows:
         repository = platform.layout.repository(platform.organization, "charts")
         sources = [{"repoURL": repository, "path": row["name"], "targetRevision": charts}, {"ref": "values"}]
@@ -94,6 +96,24 @@ def test_what_a_claim_drops_is_let_go_of_until_it_is_gone(there: Platform) -> No
     reconciler.react(Event("f", PING))
     assert application("user-service") not in there.kube.objects
     assert condition(there.live(put_), "Deployed")[:2] == ("True", "Deployed")
+
+
+def test_what_is_renamed_waits_for_the_set_of_the_new_name(there: Platform) -> None:
+    """The set as the cluster has it gives the new folder the chart of its name: it is not refreshed before the root."""
+    claim = claimed(there)
+    renamed = claim["spec"]["applications"][1]
+    renamed["name"] = "worker"  # and its chart is still user-service
+    there.claim(claim)
+    reconciler = there.reconciler("ApplicationClaim")
+    reconciler.react(Event("e", PING))
+    assert annotations(there, ROOT) == {REFRESH: "normal"}
+    assert annotations(there, DEV_SET) == {}
+    assert application("user-service") in there.kube.objects
+
+    there.kube.hears = True
+    there.kube.objects[DEV_SET]["spec"] = yaml.safe_load(there.git("show", f"main:{SET}"))["spec"]
+    reconciler.react(Event("f", PING))
+    assert application("user-service") not in there.kube.objects
 
 
 def test_a_claim_that_goes_takes_its_set_and_its_applications_along(there: Platform) -> None:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.argocd import Chart, application_set
+from shared.argocd import Chart, application_set, source_of
 from shared.canonical import yaml_bytes
-from shared.recorded_set import MAX_BYTES, chart_of
+from shared.recorded_set import MAX_BYTES, chart_of, gives
 from tests.shared.test_argocd import CHARTS, ENVIRONMENT, LAYOUT, workloads
 
 labels = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
@@ -29,6 +29,16 @@ def test_whatever_went_in_comes_out(charts: dict[str, Chart]) -> None:
     written = content(charts)
 
     assert {row: chart_of(written, row) for row in charts} == charts
+
+
+@given(st.dictionaries(labels, in_gitea | in_registry, max_size=4), st.dictionaries(labels, in_gitea, max_size=4))
+def test_a_set_gives_what_it_was_made_for(charts: dict[str, Chart], other: dict[str, Chart]) -> None:
+    ours = workloads(charts)
+    document = application_set(ENVIRONMENT, ours, LAYOUT)
+    assert all(gives(document, row, source_of(ENVIRONMENT, ours, row, LAYOUT)) for row in charts)
+    for row in other:
+        source = source_of(ENVIRONMENT, workloads(other), row, LAYOUT)
+        assert gives(document, row, source) == (source == source_of(ENVIRONMENT, ours, row, LAYOUT))
 
 
 def test_a_row_that_the_set_does_not_mention_has_the_chart_of_its_name() -> None:

@@ -43,9 +43,17 @@ def application(
     }
 
 
-def application_set(name: str = "dev-apps", **status: Any) -> Any:
+def application_set(name: str = "dev-apps", *, path: str = "{{ .path.basename }}", **status: Any) -> Any:
+    """One that gives a row the chart of its name, or that of `path`."""
     metadata = {"name": name, "namespace": "argocd", "uid": f"uid-{name}", "resourceVersion": "1", "labels": labels()}
-    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": metadata, "status": status}
+    spec = {"template": {"spec": {"sources": [SOURCE | {"path": path}, VALUES]}}}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": metadata,
+        "spec": spec,
+        "status": status,
+    }
 
 
 def root(name: str = "nonprod-apps", *, revision: str = NEW, **status: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from shared.deploying import Outcome, Place, Snapshot, Target
 from shared.deploying.argocd import REFRESH, REFRESH_SET
 from shared.deploying.deployer import QUICK, SPACING, Deployer
@@ -42,6 +44,25 @@ def test_a_new_folder_refreshes_the_set_and_what_brings_it() -> None:
     """The set may name its folders one by one, so that its file has changed as well."""
     looks = Looks(application_set(), root())
     looks.look()
+    assert looks.world.log == ["refresh nonprod-apps", "refresh dev-apps"]
+
+
+@pytest.mark.parametrize(
+    "path", ["worker", '{{ get (dict "web" "worker") .path.basename | default .path.basename }}', "{{ .path.path }}"]
+)
+def test_a_set_that_is_older_than_git_is_not_refreshed(path: str) -> None:
+    """A real ArgoCD had it deploy the new folder with another chart at once, whose Deployment then was in the way."""
+    looks = Looks(application_set(path=path), root())
+    looks.look()
+    assert looks.world.log == ["refresh nonprod-apps"]
+    looks.world.objects[("applicationsets", "argocd", "dev-apps")] = application_set()  # the root has brought it
+    looks.look()
+    assert looks.world.log[1:] == ["refresh nonprod-apps", "refresh dev-apps"]
+
+
+def test_a_row_that_is_held_back_asks_nothing_of_the_set() -> None:
+    looks = Looks(application_set(path="worker"), root())
+    looks.look(Target("web", "dev-web", {}, NEW))
     assert looks.world.log == ["refresh nonprod-apps", "refresh dev-apps"]
 
 

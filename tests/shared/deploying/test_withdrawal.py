@@ -7,7 +7,7 @@ import pytest
 
 from shared.deploying import Place
 from shared.deploying.withdrawal import Withdrawal
-from tests.shared.deploying.documents import ENVIRONMENT, LATER, NEW, OLD, application, application_set, root
+from tests.shared.deploying.documents import ENVIRONMENT, LATER, NEW, OLD, SOURCE, application, application_set, root
 from tests.shared.deploying.world import World
 
 APPS, PLATFORM = Place.of(ENVIRONMENT, "apps"), Place.of(ENVIRONMENT, "platform")
@@ -33,7 +33,7 @@ def withdrawal(world: World, contains: Callable[[str, str, str], bool] = lambda 
 
 def test_one_application_goes_in_the_order_that_works() -> None:
     world = World(application_set(), application("dev-old"), application("dev-web"), generates=("dev-old",))
-    assert withdrawal(world).of_rows(APPS, {"web"}) == ()
+    assert withdrawal(world).of_rows(APPS, {"web"}, {}) == ()
     assert world.log == ["refresh dev-apps", "finalizer dev-old", "delete dev-old"]
     assert world.names() == {"dev-apps", "dev-web"}
     assert world.orphaned == []
@@ -41,22 +41,32 @@ def test_one_application_goes_in_the_order_that_works() -> None:
 
 def test_an_operation_that_retries_is_ended_first() -> None:
     world = World(application_set(), application("dev-old", operationState={"phase": "Running"}))
-    assert withdrawal(world).of_rows(APPS, set()) == ()
+    assert withdrawal(world).of_rows(APPS, set(), {}) == ()
     assert world.log == ["refresh dev-apps", "finalizer dev-old", "Terminating dev-old", "delete dev-old"]
 
 
 def test_nothing_goes_while_the_set_has_not_heard() -> None:
     """It would put the Application back, and take the finalizer off."""
     world = World(application_set(), application("dev-old"), generates=("dev-old",), deaf=True)
-    assert withdrawal(world).of_rows(APPS, set()) == ("dev-old",)
+    assert withdrawal(world).of_rows(APPS, set(), {}) == ("dev-old",)
     assert world.log == ["refresh dev-apps"]
-    assert withdrawal(world).of_rows(APPS, set()) == ("dev-old",)
+    assert withdrawal(world).of_rows(APPS, set(), {}) == ("dev-old",)
+
+
+def test_nothing_goes_while_the_set_is_older_than_git() -> None:
+    """A refresh would have it make the new Application, of a renamed row say, with the chart of the row's name."""
+    world = World(application_set(path="worker"), application("dev-old"))
+    assert withdrawal(world).of_rows(APPS, {"web"}, {"web": SOURCE}) == ("dev-old",)
+    assert world.log == []
+    world.objects[("applicationsets", "argocd", "dev-apps")] = application_set()
+    assert withdrawal(world).of_rows(APPS, {"web"}, {"web": SOURCE}) == ()
+    assert world.log == ["refresh dev-apps", "finalizer dev-old", "delete dev-old"]
 
 
 def test_what_loses_its_finalizer_is_left_for_the_next_look() -> None:
     """The set has heard, and makes it all the same: somebody has put the folder back."""
     world = World(application_set(), application("dev-old"), generates=("dev-old",), forgets=False)
-    assert withdrawal(world).of_rows(APPS, set()) == ("dev-old",)
+    assert withdrawal(world).of_rows(APPS, set(), {}) == ("dev-old",)
     assert world.log == ["refresh dev-apps", "finalizer dev-old"]
 
 
@@ -73,7 +83,7 @@ KEPT: dict[str, tuple[Place, Any]] = {
 @pytest.mark.parametrize(("place", "document"), KEPT.values(), ids=KEPT)
 def test_what_stays(place: Place, document: Any) -> None:
     world = World(application_set(), document)
-    assert withdrawal(world).of_rows(place, {"web"}) == ()
+    assert withdrawal(world).of_rows(place, {"web"}, {}) == ()
     assert world.log == []
 
 
