@@ -1,8 +1,10 @@
 """What arrives at the function, whole: all attributes and all data of an event, where others take its identity alone.
 
-An event that Knative gave up is the original one with the attributes knativeerrordest, knativeerrorcode and
-knativeerrordata (knative.dev/docs/eventing/event-delivery). It may be broken in the very way for which a function
-refused it, so that no more is asked of it here than that it is a CloudEvent.
+An event that Knative gave up is the original one, most often with the attributes knativeerrordest, knativeerrorcode and
+knativeerrordata (knative.dev/docs/eventing/event-delivery). It has none of them where the last answer was not the
+function's own but the Broker's filter's: after a time-out, and after a 2xx with a body that is no event (eventing 1.23,
+kncloudevents/event_dispatcher.go; seen to be so). It may be broken in the very way for which a function refused it, so
+that no more is asked of it here than that it is a CloudEvent.
 
 The SDK, which reads events elsewhere, invents a time where there is none and writes the data of the structured mode
 anew. A letter holds an event as it came.
@@ -38,8 +40,8 @@ class Arrival(Event):
     data: bytes = field(default=b"", repr=False)
 
     @property
-    def is_given_up(self) -> bool:
-        """Whether a Broker has given it up."""
+    def says_why(self) -> bool:
+        """Whether the Broker says who did not take it, and with which answer."""
         return any(name in self.attributes for name in GIVEN_UP)
 
     @property

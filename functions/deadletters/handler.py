@@ -50,16 +50,14 @@ class Handler:
             raise KubeUnavailable(str(error), reason=error.reason, retry_after=30) from error
 
     def _react(self, event: Arrival) -> None:
-        if not event.is_given_up:
-            if event.is_of_letter and event.claim is not None and not event.is_deletion:
-                self._replay(event.claim)
-            elif not event.is_of_letter:
-                log.info("nobody has given that up, and it is left alone: %s", event.title)
-        elif event.is_of_letter:
+        """What tells of no letter was given up, whether or not it says why: nothing else is sent here."""
+        if not event.is_of_letter:
+            self._keep(event)
+        elif event.says_why:
             self._counted.labels("dropped").inc()
             log.error("dropped, since a letter about a letter would have no end: %s", event.title)
-        else:
-            self._keep(event)
+        elif event.claim is not None and not event.is_deletion:
+            self._replay(event.claim)
 
     def _keep(self, arrival: Arrival) -> None:
         now = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -67,7 +65,7 @@ class Handler:
         letter = letters.document(arrival, namespace, now)
         is_new = self._store.keep(letter, letters.document(arrival, namespace, now, reduced=True))
         spec, name = letter["spec"], letter["metadata"]["name"]
-        who = spec.get("trigger") or spec["destination"]
+        who = spec.get("trigger") or spec["destination"] or "a Broker that does not say more"
         log.warning("given up by %s with %s and kept as %s: %s", who, spec["code"] or "-", name, arrival.title)
         if arrival.claim is not None:
             self._notice.give(arrival.claim, letter, is_new=is_new)

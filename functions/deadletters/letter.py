@@ -20,6 +20,7 @@ from shared.kube.client import Document
 
 LONGEST_TEXT: Final = 16 * 1024
 """Bytes of data that are kept so that a person can read them; more is compressed."""
+NOT_TOLD: Final = "not told by the Broker, as after a time-out"
 MAX_UNPACKED: Final = 32 * 1024 * 1024
 MAX_LABELS: Final = 64
 _IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "generation", "deletionTimestamp")
@@ -42,7 +43,7 @@ def document(arrival: Arrival, namespace: str, now: str, *, reduced: bool = Fals
         "event": {"attributes": attributes, **_packed(arrival.data, reduced=reduced)},
         "destination": without_credentials(destination or dest)[:1024],
         "code": re.sub(r"[^0-9-]", "", arrival.attributes.get("knativeerrorcode", ""))[:16],
-        "error": printable(error)[:MAX_ERROR],
+        "error": printable(error)[:MAX_ERROR] if arrival.says_why else NOT_TOLD,
         "givenUp": now,
     }
     optional = {"object": str(arrival.claim) if arrival.claim else None, "trigger": trigger_of(dest)}

@@ -36,7 +36,7 @@ class Verdict:
     reply_headers: tuple[Header, ...] = ()
     body: bytes = b""
     by_subscriber: bool = True
-    """False where the filter itself is named as the destination: it gave the answer, or gave none in time."""
+    """False where it is the filter's own, or the filter gave none in time: of that a dead letter says nothing."""
 
     @property
     def delivered(self) -> bool:
@@ -61,16 +61,13 @@ def passed_on(headers: RawHeaders) -> tuple[Header, ...]:
     return tuple((name, value) for name, value in headers if name.decode("latin-1").lower().startswith(_PASSED_ON))
 
 
-async def attempt(
-    client: httpx.AsyncClient, uri: str, headers: list[Header], body: bytes, *, limit: float, filter_url: str
-) -> Verdict:
+async def attempt(client: httpx.AsyncClient, uri: str, headers: list[Header], body: bytes, *, limit: float) -> Verdict:
     """POST once, within `limit` seconds for everything, and judge the answer. Raises nothing that a peer can cause."""
     try:
         async with asyncio.timeout(limit):
             answer = await _post(client, uri, headers, body)
     except TimeoutError:
-        reason = f'dispatch error: Post "{filter_url}": context deadline exceeded'
-        return Verdict(500, body=reason.encode(), by_subscriber=False)
+        return Verdict(500, by_subscriber=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Verdict(500, body=f'dispatch error: Post "{uri}": {_reason(error, uri)}'.encode())
     return _judged(answer)

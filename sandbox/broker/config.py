@@ -15,7 +15,6 @@ The names are those of Knative's Broker and Trigger (eventing.knative.dev/v1).
 """
 
 import logging
-import uuid
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -114,11 +113,6 @@ class BrokerConfig(_Model):
     def delivery_of(self, trigger: Trigger) -> Delivery:
         """The delivery that counts for `trigger`."""
         return trigger.delivery or self.delivery
-
-    def path_of(self, trigger: Trigger) -> str:
-        """The path under which a cluster's broker filter serves `trigger`; dead letters name it."""
-        identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.namespace}/{trigger.name}")
-        return f"/triggers/{self.namespace}/{trigger.name}/{identity}"
 
 
 class Watched:

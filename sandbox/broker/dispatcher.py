@@ -33,10 +33,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the last try failed: what becomes knativeerrorcode, knativeerrordest and knativeerrordata."""
+    """Why the last try failed: what becomes knativeerrorcode, knativeerrordest and knativeerrordata.
+
+    None of them is set without a `destination`: a cluster's dispatcher reads them in the answer of the Broker's filter
+    and says nothing where they are not in it, or it did not come in time.
+    """
 
     code: int
-    destination: str
+    destination: str | None
     body: bytes
 
 
@@ -127,12 +131,11 @@ class Dispatcher:
         if key not in self._slots:
             self._slots[key] = Slots(self.load.bounds.concurrency, self.connect)
         slots = self._slots[key]
-        filter_url = self.url + delivery.path
         for tries in range(terms.retry + 1):
             async with slots.taken() as client:
                 # Written only now, and anew for each try: what waits is large enough as it is.
                 wire = [*event.headers(), *headers, (b"Kn-Namespace", delivery.config.namespace.encode())]
-                verdict = await attempt(client, uri, wire, event.data, limit=terms.limit(), filter_url=filter_url)
+                verdict = await attempt(client, uri, wire, event.data, limit=terms.limit())
             if not verdict.retried or tries == terms.retry:
                 break
             await asyncio.sleep(terms.pause(tries))  # the back-off that the trigger asks for
@@ -157,7 +160,7 @@ class Dispatcher:
 
     def _failure(self, delivery: "_Delivery", verdict: Verdict, tries: int) -> Failure:
         trigger = delivery.trigger
-        destination = trigger.subscriber.uri if verdict.by_subscriber else self.url + delivery.path
+        destination = trigger.subscriber.uri if verdict.by_subscriber else None
         log.warning("trigger %s: given up after %d tries, last status %d", trigger.name, tries, verdict.code)
         if len(verdict.body) > LONGEST_ERROR:
             log.error(
@@ -193,14 +196,11 @@ class _Delivery:
     def terms(self) -> Delivery:
         return self.config.delivery_of(self.trigger)
 
-    @property
-    def path(self) -> str:
-        """Of the broker's filter, which is named where it gave the answer itself."""
-        return self.config.path_of(self.trigger)
-
 
 def dead_letter(event: Event, failure: Failure) -> Event:
     """`event` as Knative's dispatcher hands it to a dead letter sink (kncloudevents/attributes/knative_error.go)."""
+    if failure.destination is None:
+        return event
     destination, code, data = ERRORS
     encoded = base64.b64encode(failure.body).decode()
     return event.with_attributes(**{destination: failure.destination, code: str(failure.code), data: encoded})

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.deadletters.letter import NOT_TOLD
 from shared.settings import Serving
 from tests.functions.letterbox import MERGE, SYSTEM, Letterbox, binary, given_up, receiving
 from tests.functions.platform import example
@@ -253,19 +254,18 @@ def _worker(box: Letterbox) -> int:
 
 
 def test_what_else_it_answers(box: Letterbox) -> None:
-    """As the other functions do: short, and with nothing kept of what nobody gave up."""
+    """As the other functions do: short. What does not say that it was given up was given up all the same."""
     limit = 2 * Serving.model_fields["body_limit"].default  # what is too large for the others is not for this one
     cases = [
         ({}, b"garbage", 400),
         (binary(**given_up()), b"x" * (limit + 1), 413),
         (binary(), b"x" * limit, 202),
-        (binary(), b"{}", 202),
-        (binary(kind="", type="dev.knative.sources.ping"), b"", 202),
+        (binary("event-2", kind="", type="dev.knative.sources.ping"), b"", 202),
     ]
     for headers, body, status in cases:
         answer = box.post(headers, body)
         assert (answer.status_code, len(answer.content) < 500) == (status, True)
-    assert box.letters() == []
+    assert [one["spec"]["error"] for one in box.letters()] == [NOT_TOLD] * 2
     with httpx.Client(base_url=box.function.url, timeout=60) as client:
         assert (client.get("/healthz").text, client.get("/readyz").text) == ("ok\n", "kubernetes: ok\n")
         assert client.get("/nowhere").status_code == 404

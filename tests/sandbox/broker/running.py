@@ -26,6 +26,7 @@ class Letter:
 
     id: str
     code: int
+    """0 where it is not told, as the two below are empty then."""
     destination: str
     error: str
     headers: httpx.Headers
@@ -43,8 +44,8 @@ class Sink(httpx.AsyncBaseTransport):
         if str(request.url) != SINK:
             return await self.further.handle_async_request(request)
         headers = request.headers
-        error = base64.b64decode(headers["ce-knativeerrordata"]).decode()
-        code, destination = int(headers["ce-knativeerrorcode"]), headers["ce-knativeerrordest"]
+        error = base64.b64decode(headers.get("ce-knativeerrordata", "")).decode()
+        code, destination = int(headers.get("ce-knativeerrorcode", 0)), headers.get("ce-knativeerrordest", "")
         self.letters.append(Letter(headers["ce-id"], code, destination, error, headers))
         return httpx.Response(202)
 

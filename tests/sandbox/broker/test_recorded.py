@@ -6,8 +6,9 @@ dead letter sink and the reply; the distances between them; the headers and bodi
 Three differences of the recording's set-up are taken out before: replies arrive there at the ingress itself (so they
 carry no Prefer, and the TTL that the ingress takes away again), only one case went through the ingress (so the others
 lack knativearrivaltime), and knativeerrordata is wrapped in JSON with the subscriber's address, which Knative unwraps
-when the filter has its cluster's host name. The recorded subscriber of `connection-closed` kept its socket open without
-a word (the tries are a time-out apart, and the dead letter says "context deadline exceeded"), and so does ours.
+when the filter has its cluster's host name; where there is nothing to unwrap, it then says nothing at all (recorded in
+cluster.jsonl). The recorded subscriber of `connection-closed` kept its socket open without a word (the tries are a
+time-out apart), and so does ours.
 """
 
 import asyncio
@@ -180,7 +181,7 @@ def _unwrapped(headers: dict[str, str]) -> dict[str, str]:
     """What a cluster's dispatcher makes of the filter's answer (kncloudevents/event_dispatcher.go)."""
     data = base64.b64decode(headers.get("Ce-Knativeerrordata", ""))
     if not data.startswith(b"{"):
-        return headers
+        return {name: value for name, value in headers.items() if not name.startswith("Ce-Knativeerror")}
     wrapped = json.loads(data)
     replaced = {"Ce-Knativeerrordest": wrapped["errdestination"], "Ce-Knativeerrordata": wrapped["errresponsebody"]}
     return {**headers, **replaced}
