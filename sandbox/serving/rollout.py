@@ -40,8 +40,8 @@ class Rollout:
             found = services.installed(blueprint)
             changed = services.configure(blueprint, found)
             components = {one.name: one for one in blueprint.components()}
-            if blueprint.sources_file.stem in changed and SOURCE in components and found.api_server_sources:
-                self._replace(components[SOURCE], blueprint)
+            if SOURCE in components and found.api_server_sources:
+                self._source(components[SOURCE], blueprint, is_changed=blueprint.sources_file.stem in changed)
             self._services(blueprint, found, components)
             services.write_statuses(blueprint, found, lambda name: serves(components[name]))
 
@@ -49,6 +49,14 @@ class Rollout:
         """Collect processes of ours that ended."""
         for child in self._children.values():
             child.poll()
+
+    def _source(self, component: Component, blueprint: Blueprint, *, is_changed: bool) -> None:
+        """Another process for another configuration, or another account: Helm makes it anew with the chart."""
+        is_let_in = services.is_source_let_in(blueprint)
+        if not is_let_in:
+            services.write_source_kubeconfig(blueprint)
+        if is_changed or not is_let_in:
+            self._replace(component, blueprint)
 
     def _services(self, blueprint: Blueprint, found: Installed, components: dict[str, Component]) -> None:
         wanted = {name_of(one).removeprefix(services.PREFIX): one for one in found.services}

@@ -28,6 +28,7 @@ from sandbox.supervisor.errors import NotInstalled
 from sandbox.supervisor.knative import SERVICES, Installed, name_of
 from sandbox.supervisor.options import RESYNC_INTERVAL
 from sandbox.supervisor.release import Cluster
+from shared.claims.meta import API_VERSION
 
 Json = dict[str, Any]
 
@@ -40,6 +41,8 @@ KINDS: Final = (
     Kind("sources.knative.dev", "v1", "ApiServerSource", "apiserversources", namespaced=True),
     Kind("sources.knative.dev", "v1", "PingSource", "pingsources", namespaced=True),
 )
+_CLAIMS: Final = f"/apis/{API_VERSION}/applicationclaims"
+_UNAUTHORIZED: Final = 401
 _TEN_YEARS: Final = 10 * 365 * 24 * 3600
 _NO_TOKEN: Final = {"automountServiceAccountToken": False}
 
@@ -127,6 +130,16 @@ def write_source_kubeconfig(blueprint: Blueprint) -> None:
     document = yaml.safe_load(blueprint.kubeconfig.read_text(encoding="utf-8"))
     document["users"] = [{"name": one["name"], "user": {"token": token.text}} for one in document["users"]]
     write_private(blueprint.source_kubeconfig, yaml.safe_dump(document, sort_keys=False))
+
+
+def is_source_let_in(blueprint: Blueprint) -> bool:
+    """Whether the source's token is good: one whose account was deleted is not, nor for an account of the same name."""
+    with closing(Cluster(blueprint.source_kubeconfig)) as cluster:
+        try:
+            cluster.list(_CLAIMS, {"limit": "1"})
+        except ApiError as error:
+            return error.code != _UNAUTHORIZED  # what else is wrong, no other token mends
+    return True
 
 
 def write_statuses(blueprint: Blueprint, found: Installed, ready: Callable[[str], bool]) -> None:

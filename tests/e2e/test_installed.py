@@ -43,6 +43,11 @@ class Installation:
         assert done.returncode == 0, f"helm {' '.join(arguments)}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def install(self) -> None:
+        """`helm install`, with the values that the sandbox asks for."""
+        values = str(self.box.command.data_dir / "config" / "values.yaml")
+        self.helm("install", "infraforge", str(CHART), "--values", values, "--wait", "--timeout", "3m")
+
     def upgrade(self, *values: str) -> None:
         """`helm upgrade` with values changed."""
         changed = (word for value in values for word in ("--set", value))
@@ -81,8 +86,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
         up = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
     try:
         until(lambda: "waits for you: helm" in told.read_text(), "it says that it waits, and for what")
-        values = str(box.command.data_dir / "config" / "values.yaml")
-        made.helm("install", "infraforge", str(CHART), "--values", values, "--wait", "--timeout", "3m")
+        made.install()
         assert up.wait(120) == 0, told.read_text()
         box.described = box.command.json("status")
         box.apply(*claims.examples())
@@ -145,7 +149,7 @@ def test_a_rotated_token_is_used_without_a_restart(installed: Installation) -> N
 
 
 def test_uninstall_leaves_claims_and_git_alone(installed: Installation) -> None:
-    """Last of all: the functions end, and everything that is a person's stays."""
+    """The functions end, and everything that is a person's stays."""
     box, head = installed.box, installed.box.voltran.head()
     before = {one["metadata"]["uid"]: one["spec"] for one in box.all()}
     installed.helm("uninstall", "infraforge", "--wait", "--timeout", "3m")
@@ -156,6 +160,13 @@ def test_uninstall_leaves_claims_and_git_alone(installed: Installation) -> None:
     )
     assert {one["metadata"]["uid"]: one["spec"] for one in box.all()} == before
     assert box.voltran.head() == head
+
+
+def test_what_is_installed_once_more_goes_the_whole_way(installed: Installation) -> None:
+    """Last of all: the accounts are new ones, and a token of the source's old account lets nobody in."""
+    installed.install()
+    until(lambda: set(installed.pids()) == set(SERVICES), "all functions run")
+    assert "Phase:          Succeeded" in installed.helm("test", "infraforge", "--timeout", "2m")
 
 
 @dataclass(frozen=True)
