@@ -40,8 +40,8 @@ def adopt(
         str | None,
         typer.Option(
             metavar="SHA",
-            help="The commit with the hand edit. [default: the one that the claim's status names as its latest drift, "
-            "or else the head of main]",
+            help="The commit with the hand edit. [default: the one on main that is not restored yet, or else the one "
+            "that the claim's status names as its latest drift]",
             show_default=False,
         ),
     ] = None,
@@ -92,9 +92,10 @@ def _read(source: Source, reference: Reference, document: dict[str, Any], commit
     scope = Scope.of(document)
     if scope is None:
         return adopt(document, {}, {})
-    drifted = commit or _drifted(document)
     with source.open(organization_of(document)) as clone:
-        edited = clone.resolve(drifted or "main")
+        pending = None if commit else _pending(clone, scope)
+        drifted = commit or (None if pending else _drifted(document))
+        edited = pending or clone.resolve(drifted or "main")
         if edited is None:
             raise Failure(
                 f"voltran does not hold {drifted or 'a branch main'} (any more): name another commit with --commit"
@@ -106,6 +107,15 @@ def _read(source: Source, reference: Reference, document: dict[str, Any], commit
             Text(f"{edited[:_SHORT]} by {clone.author(edited)}, compared with {base[:_SHORT]}"), soft_wrap=True
         )
         return adopt(document, clone.files(base, scope.paths), clone.files(edited, scope.paths))
+
+
+def _pending(clone: Clone, scope: "Scope") -> str | None:
+    """A person's commit that is the last to have changed the claim's files: it is not restored yet.
+
+    Gitea tells of a push seconds later; what the status names until then is an edit from before.
+    """
+    newest = next(iter(clone.changes("main", scope.paths)), None)
+    return newest.sha if newest is not None and not newest.claim else None
 
 
 def _drifted(document: dict[str, Any]) -> str | None:

@@ -156,6 +156,21 @@ def test_what_was_restored_is_adopted_by_the_claims_history(place: Place) -> Non
     }
 
 
+def test_what_is_not_restored_yet_goes_before_an_older_drift(place: Place) -> None:
+    """A real Gitea tells of a push four seconds later; until then the status names the edit before it."""
+    old = place.edit("replicas: 2", "replicas: 7")
+    place.commit(*written(2))
+    place.drifted(old)
+    new = place.edit("replicas: 2", "replicas: 5")
+    done = place.adopt()
+    assert json.loads(done.stdout) == PATCH
+    assert f"{new[:12]} by Ann" in done.stderr
+    place.commit(*written(3))
+    assert place.patch()[-1]["value"] == 7, "restored, and the status does not say so yet"
+    place.drifted(new)
+    assert place.patch() == PATCH
+
+
 def test_a_commit_that_a_forced_push_took_off_main_is_still_found(place: Place) -> None:
     before = place.git("rev-parse", "HEAD")
     sha = place.edit("replicas: 2", "replicas: 5")
