@@ -88,6 +88,14 @@ def test_charts_are_mapped(running: Box) -> None:
     assert {"qa-shop", "qa-blog"} <= names(running, "services", "qa")
 
 
+def test_a_name_that_is_another_charts_is_no_snare(running: Box) -> None:
+    """The set that is there gives a new folder the chart of its name, whose Deployment would stay in the way."""
+    running.apply(qa(web("shop"), web("blog"), web("jobs", "worker"), web("order-service")))
+    wait_deployed(running, "appclaim/qa-apps", "qa")
+    application = running.get("applications.argoproj.io/qa-order-service", "argocd")
+    assert [one["sources"][0]["path"] for one in application["status"]["history"]] == ["web-service"]
+
+
 def test_an_application_that_is_dropped_is_gone_with_its_workload(running: Box) -> None:
     running.apply(qa(web("shop"), web("jobs", "worker")))
     until(lambda: "qa-blog" not in names(running, "applications", "argocd"), "the Application is gone")
