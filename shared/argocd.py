@@ -178,8 +178,11 @@ def root_application(cluster_type: str, role: Role, organization: str, layout: L
 
 
 def credential_name(organization: str) -> str:
-    """The name of the Secret below, as the chart's roles have it too: an object's has no capitals and no `_`."""
-    return f"infraforge-{organization.lower().replace('_', '-')}-repositories"
+    """The name of the Secret below, as the chart's roles have it too: an object's has no capitals and no `_`.
+
+    No two organizations have one name: to Gitea capitals make no difference, and it has no two signs in a row.
+    """
+    return f"infraforge-{organization.lower().replace('_', '--')}-repositories"
 
 
 def credential(organization: str, token: SecretStr, layout: Layout) -> Manifest:

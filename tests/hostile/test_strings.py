@@ -20,7 +20,7 @@ from functions.bootstrap import desired as bootstrap
 from functions.bootstrap import namespaces
 from functions.platform import desired as platform
 from shared import platform_set
-from shared.argocd import Layout
+from shared.argocd import Layout, credential_name
 from shared.attempt import Kind
 from shared.claims import application_release, service_release
 from shared.environments import Environment, check_names, locate
@@ -221,8 +221,8 @@ def _record(claim: Any, spec: Document) -> Record:
 
 def substituted(value: Any, plain: str, text: str) -> Any:
     """`value` with `text` wherever `plain` is, in keys as well."""
-    if isinstance(value, str):
-        return value.replace(plain, text)
+    if isinstance(value, str):  # of an organization one name is made that has no capitals
+        return value.replace(credential_name(plain), credential_name(text)).replace(plain, text)
     if isinstance(value, dict):
         return {substituted(key, plain, text): substituted(one, plain, text) for key, one in value.items()}
     return [substituted(one, plain, text) for one in value] if isinstance(value, list) else value

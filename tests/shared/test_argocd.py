@@ -214,7 +214,8 @@ def test_a_root_application_is_of_the_root_project_and_reads_its_types_sets() ->
     [
         ("platform", "infraforge-platform-repositories", "a usual one"),
         ("Acme", "infraforge-acme-repositories", "Gitea keeps capitals, an object's name has none"),
-        ("acme_shop.eu", "infraforge-acme-shop.eu-repositories", "an object's name has no underscore"),
+        ("acme_shop.eu", "infraforge-acme--shop.eu-repositories", "an object's name has no underscore"),
+        ("acme-shop.eu", "infraforge-acme-shop.eu-repositories", "and this is another organization"),
     ],
 )
 def test_the_credentials_name_is_one_that_kubernetes_takes(organization: str, name: str, why: str) -> None:
