@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from shared.errors import Forbidden, GiteaUnavailable, PermanentError
+from shared.errors import Forbidden, GiteaUnavailable, InfraForgeError, PermanentError
 from shared.gitea.api import PAGE, Api, GiteaNotFound, GiteaRefused, GiteaUnauthorized, TokenAuth, as_described, part
 from shared.secret import fixed
 
@@ -55,7 +55,9 @@ class Administrator:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         auth = httpx.BasicAuth(username, password.get_secret_value())
-        self._api = Api(endpoint, auth, timeout=timeout, authorities=authorities, transport=transport)
+        self._api = Api(
+            endpoint, auth, worded=self._worded, timeout=timeout, authorities=authorities, transport=transport
+        )
         self._endpoint = endpoint
         self._username = username
 
@@ -66,7 +68,7 @@ class Administrator:
     def greet(self) -> None:
         """Raise `GiteaUnavailable` while nobody answers, and what keeps us from being an administrator."""
         try:
-            user = self._request("GET", "/user")
+            user = self._api.request("GET", "/user")
         except GiteaNotFound as error:  # a proxy's, for a Gitea that is not there yet
             raise GiteaUnavailable(f"{self._endpoint}: {error}") from error
         with as_described():
@@ -76,9 +78,9 @@ class Administrator:
 
     def ensure_user(self, name: str, email: str) -> bool:
         """Make the user, with a password that nobody keeps; False when there is one."""
-        if self._exists(f"/orgs/{part(name)}"):
+        if self._api.exists(f"/orgs/{part(name)}"):
             raise PermanentError(f'"{name}" is an organization there: {_ANOTHER}')
-        if self._exists(f"/users/{part(name)}"):
+        if self._api.exists(f"/users/{part(name)}"):
             return False
         user = {
             "username": name,
@@ -88,7 +90,7 @@ class Administrator:
             "send_notify": False,
         }
         try:
-            self._request("POST", "/admin/users", body=user)
+            self._api.request("POST", "/admin/users", body=user)
         except GiteaRefused as error:
             raise PermanentError(
                 f'a new user "{name}" ({email}): {error}; see INFRAFORGE_GITEA_USER and '
@@ -101,7 +103,7 @@ class Administrator:
         found: list[Listed] = []
         for page in range(1, MAX_PAGES):
             query = {"page": str(page), "limit": str(PAGE)}
-            rows = self._request("GET", f"/users/{part(user)}/tokens", query=query)
+            rows = self._api.request("GET", f"/users/{part(user)}/tokens", query=query)
             with as_described():
                 found += [_listed(row) for row in rows]
             if len(rows) < PAGE:
@@ -110,7 +112,7 @@ class Administrator:
 
     def mint(self, user: str, name: str, scopes: Sequence[str]) -> SecretStr:
         """A new token of that name, which must be new."""
-        answer = self._request("POST", f"/users/{part(user)}/tokens", body={"name": name, "scopes": list(scopes)})
+        answer = self._api.request("POST", f"/users/{part(user)}/tokens", body={"name": name, "scopes": list(scopes)})
         with as_described():
             token = answer["sha1"]
             if not isinstance(token, str) or not token:
@@ -120,7 +122,7 @@ class Administrator:
     def delete_token(self, user: str, name: str) -> None:
         """Revoke it; one that is gone already is no error."""
         try:
-            self._request("DELETE", f"/users/{part(user)}/tokens/{part(name)}")
+            self._api.request("DELETE", f"/users/{part(user)}/tokens/{part(name)}")
         except GiteaNotFound:
             return
 
@@ -136,44 +138,27 @@ class Administrator:
 
     def owns(self, user: str, organization: str) -> bool | None:
         """Whether the user is one of its owners; None when there is no such organization."""
-        if not self._exists(f"/orgs/{part(organization)}"):
+        if not self._api.exists(f"/orgs/{part(organization)}"):
             return None
         try:
-            answer = self._request("GET", f"/users/{part(user)}/orgs/{part(organization)}/permissions")
+            answer = self._api.request("GET", f"/users/{part(user)}/orgs/{part(organization)}/permissions")
         except GiteaNotFound:
             return False
         with as_described():
             return answer.get("is_owner") is True
 
-    def _exists(self, path: str) -> bool:
-        try:
-            self._request("GET", path)
-        except GiteaNotFound:
-            return False
-        return True
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, object] | None = None,
-    ) -> Any:
-        """As the administrator; who installs is told the address, the network's own words, and what to see to."""
-        try:
-            return self._api.request(method, path, query=query, body=body)
-        except GiteaUnauthorized as error:
-            raise Forbidden(
-                f'{self._endpoint}: {error}; it does not take the password of "{self._username}": see that {_PLAIN}'
-            ) from error
-        except Forbidden as error:
-            raise Forbidden(
-                f"{self._endpoint}: {error}; see that {_PLAIN}, and that the password need not be changed first"
-            ) from error
-        except GiteaUnavailable as error:
+    def _worded(self, error: InfraForgeError) -> InfraForgeError:
+        """Who installs is told the address, the network's own words, and what to see to."""
+        told = f"{self._endpoint}: {error}"
+        if isinstance(error, GiteaUnauthorized):
+            refusal = f'it does not take the password of "{self._username}": see that {_PLAIN}'
+            return GiteaUnauthorized(f"{told}; {refusal}", reason=Forbidden.__name__)
+        if isinstance(error, Forbidden):
+            return Forbidden(f"{told}; see that {_PLAIN}, and that the password need not be changed first")
+        if isinstance(error, GiteaUnavailable):
             words = f": {error.__cause__}" if isinstance(error.__cause__, httpx.HTTPError) else ""
-            raise GiteaUnavailable(f"{self._endpoint}: {error}{words}") from error
+            return GiteaUnavailable(f"{told}{words}")
+        return error
 
 
 def _listed(row: Mapping[str, Any]) -> Listed:

@@ -13,7 +13,7 @@
 What Gitea answers is recorded in tests/recordings/gitea.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -71,18 +71,23 @@ class TokenAuth(httpx.Auth):
 
 
 class Api:
-    """The API of the Gitea at `endpoint`. Thread-safe; what `auth` shows goes to that endpoint only."""
+    """The API of the Gitea at `endpoint`. Thread-safe; what `auth` shows goes to that endpoint only.
+
+    `worded` puts a failure into the words of who asks: the same one, or one of a kind with it.
+    """
 
     def __init__(
         self,
         endpoint: str,
         auth: httpx.Auth,
         *,
+        worded: Callable[[InfraForgeError], InfraForgeError],
         timeout: float,
         authorities: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._auth = auth
+        self._worded = worded
         self._http = httpx.Client(
             base_url=f"{endpoint}/api/v1",
             headers={"Accept": "application/json"},
@@ -112,7 +117,31 @@ class Api:
         Raises what the module's head draws, and whatever the credential's source raises.
         """
         try:
-            response = self._http.request(method, path, params=query, json=body, auth=auth or self._auth)
+            return self._asked(method, path, query, body, auth or self._auth)
+        except InfraForgeError as error:
+            worded = self._worded(error)
+            if worded is error:
+                raise
+            raise worded from error
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a thing that we may see."""
+        try:
+            self.request("GET", path)
+        except GiteaNotFound:
+            return False
+        return True
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, object] | None,
+        auth: httpx.Auth,
+    ) -> Any:
+        try:
+            response = self._http.request(method, path, params=query, json=body, auth=auth)
         except httpx.HTTPError as error:
             raise GiteaUnavailable(f"Gitea does not answer: {type(error).__name__}") from error
         if not response.is_success:

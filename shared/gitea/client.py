@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from shared.errors import Forbidden
+from shared.errors import Forbidden, InfraForgeError
 from shared.git import message
 from shared.gitea.api import PAGE, Api, GiteaNotFound, GiteaRefused, GiteaUnauthorized, TokenAuth, as_described, part
 from shared.history import PastCommit
@@ -52,7 +52,8 @@ class Gitea:
         authorities: Path | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._api = Api(endpoint, TokenAuth(token), timeout=timeout, authorities=authorities, transport=transport)
+        auth = TokenAuth(token)
+        self._api = Api(endpoint, auth, worded=_worded, timeout=timeout, authorities=authorities, transport=transport)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -60,10 +61,10 @@ class Gitea:
 
     def ensure_organization(self, name: str) -> bool:
         """Create the organization, private; False when it was there already."""
-        if self._exists(f"/orgs/{part(name)}"):
+        if self._api.exists(f"/orgs/{part(name)}"):
             return False
         created = self._create("/orgs", {"username": name, "visibility": "private"})
-        if not created and not self._exists(f"/orgs/{part(name)}"):  # Gitea: 422 also when a user has the name
+        if not created and not self._api.exists(f"/orgs/{part(name)}"):  # Gitea: 422 also when a user has the name
             raise Forbidden(
                 f'the organization "{name}" cannot be created: the name belongs to a user, is reserved, or is an '
                 "organization that our token may not see; choose another spec.gitea.organization or grant access",
@@ -73,7 +74,7 @@ class Gitea:
 
     def ensure_repository(self, organization: str, name: str) -> bool:
         """Create the repository, private and empty; False when it was there already."""
-        if self._exists(f"/repos/{part(organization)}/{part(name)}"):
+        if self._api.exists(f"/repos/{part(organization)}/{part(name)}"):
             return False
         body = {"name": name, "private": True, "auto_init": False, "default_branch": "main"}
         try:
@@ -88,7 +89,7 @@ class Gitea:
     def head(self, organization: str, repository: str, branch: str = "main") -> str | None:
         """The commit a branch stands on; None when the branch or the repository does not exist."""
         try:
-            answer = self._request("GET", f"/repos/{part(organization)}/{part(repository)}/branches/{part(branch)}")
+            answer = self._api.request("GET", f"/repos/{part(organization)}/{part(repository)}/branches/{part(branch)}")
         except GiteaNotFound:
             return None
         with as_described():
@@ -99,7 +100,7 @@ class Gitea:
         where = f"/repos/{part(organization)}/{part(repository)}/commits"
         query = {"path": path, "limit": "1", "stat": "false", "verification": "false", "files": "false"}
         try:
-            answer = self._request("GET", where, query=query)
+            answer = self._api.request("GET", where, query=query)
         except GiteaNotFound:
             return None
         except GiteaRefused as error:
@@ -118,7 +119,7 @@ class Gitea:
     def hooks(self, organization: str) -> Iterator[Hook]:
         """The organization's webhooks, ours and everybody's."""
         for page in range(1, MAX_PAGES):
-            listed = self._request(
+            listed = self._api.request(
                 "GET", f"/orgs/{part(organization)}/hooks", query={"page": str(page), "limit": str(PAGE)}
             )
             with as_described():
@@ -135,52 +136,38 @@ class Gitea:
             "events": sorted(events),
             "config": {"url": url, "content_type": "json", "secret": secret.get_secret_value()},
         }
-        self._request("POST", f"/orgs/{part(organization)}/hooks", body=body)
+        self._api.request("POST", f"/orgs/{part(organization)}/hooks", body=body)
 
     def delete_hook(self, organization: str, hook: Hook) -> None:
         """Remove a webhook; one that is gone already is no error."""
         try:
-            self._request("DELETE", f"/orgs/{part(organization)}/hooks/{hook.id}")
+            self._api.request("DELETE", f"/orgs/{part(organization)}/hooks/{hook.id}")
         except GiteaNotFound:
             return
 
     def ping(self) -> None:
         """Raise what stands between us and Gitea, if anything does; our token is tried as well."""
-        self._request("GET", "/user")
-
-    def _exists(self, path: str) -> bool:
-        try:
-            self._request("GET", path)
-        except GiteaNotFound:
-            return False
-        return True
+        self._api.request("GET", "/user")
 
     def _create(self, path: str, body: Mapping[str, object]) -> bool:
         """True when created; 409 and 422 are what Gitea says when it is there."""
         try:
-            self._request("POST", path, body=body)
+            self._api.request("POST", path, body=body)
         except GiteaRefused as error:
             if error.status in _EXISTS:
                 return False
             raise
         return True
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, object] | None = None,
-    ) -> Any:
-        try:
-            return self._api.request(method, path, query=query, body=body)
-        except GiteaUnauthorized as error:
-            raise Forbidden(
-                "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN, or what is in the file that "
-                f"INFRAFORGE_GITEA_TOKEN_FILE names ({error})",
-                reason="TokenRefused",
-            ) from error
+
+def _worded(error: InfraForgeError) -> InfraForgeError:
+    if not isinstance(error, GiteaUnauthorized):
+        return error
+    return Forbidden(
+        "Gitea does not know our token: renew INFRAFORGE_GITEA_TOKEN, or what is in the file that "
+        f"INFRAFORGE_GITEA_TOKEN_FILE names ({error})",
+        reason="TokenRefused",
+    )
 
 
 def _hook(document: Mapping[str, Any]) -> Hook:
